@@ -1,0 +1,52 @@
+# Two commands need nothing else first: `make report` and `make test`.
+# They set up a local .venv with the pinned versions of constraints.txt.
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: report test lab lint environment clean
+
+report: $(VENV)/.report-ready
+	$(BIN)/earnings-study report META 2024-10-30
+
+test: $(VENV)/.test-ready
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+lab: $(VENV)/.lab-ready
+	$(BIN)/jupyter lab notebooks
+
+lint: $(VENV)/.lint-ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# environment.yml is derived from pyproject.toml; a test fails when they drift apart.
+environment: $(VENV)/.report-ready
+	$(BIN)/python .ci/environment_yml.py > environment.yml
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or later is needed; call make with PYTHON=/path/to/python3.11" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.report-ready: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.test-ready: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) --editable '.[test]'
+	@touch $@ $(VENV)/.report-ready
+
+$(VENV)/.lab-ready: $(VENV)/.report-ready
+	$(PIP) --editable '.[lab]'
+	@touch $@
+
+$(VENV)/.lint-ready: $(VENV)/.report-ready
+	$(PIP) --editable '.[lint]'
+	@touch $@

@@ -1,0 +1,450 @@
+"""Announcements: what was announced, by whom and when, checked once at the boundary."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from research.errors import InputError, NotFoundError, ParameterError, in_words, nearest
+from research.events import _checks
+from research.events._metrics import checked_metrics
+from research.events._tables import Findings, read_csv, row_labels, with_known_names, with_numbers
+from research.events.calendar import TradingCalendar
+
+#: Dates listed when an announcement is not found.
+_DATES_SHOWN = 8
+
+
+class Announcements:
+    """Table of announcements whose every row was read, placed and compared.
+
+    Immutable; made by :meth:`from_frame` or :meth:`from_csv`. Whatever cannot be used is
+    either one error over all rows (``errors="raise"``) or a row with a ``status`` other
+    than ``ok`` and the reason in ``detail`` (``errors="ledger"``): no row is dropped.
+
+    Notes
+    -----
+    Instants are kept in UTC and turned into dates at the row's own exchange. A bare date is
+    a date at the exchange, and needs a session flag (``bmo``, ``dmh``, ``amc``), or its
+    timing is unknown (METHODS 1.1 and 1.3).
+    """
+
+    __slots__ = ("_aliases", "_frame", "_metrics", "_placed")
+
+    _frame: pd.DataFrame
+    _placed: pd.DataFrame
+    _metrics: pd.DataFrame | None
+    _aliases: dict[str, str]
+
+    def __init__(
+        self,
+        frame: pd.DataFrame,
+        placed: pd.DataFrame,
+        metrics: pd.DataFrame | None,
+        aliases: dict[str, str],
+    ) -> None:
+        # Parts that were checked already; users come in through the class methods.
+        for name, value in zip(
+            ("_frame", "_placed", "_metrics", "_aliases"), (frame, placed, metrics, aliases), strict=True
+        ):
+            object.__setattr__(self, name, value)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"Announcements are immutable; cannot set {name!r}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Announcements, (self._frame, self._placed, self._metrics, self._aliases)
+
+    @classmethod
+    def from_frame(
+        cls,
+        frame: pd.DataFrame,
+        *,
+        timezone: str | dt.tzinfo | None = None,
+        aliases: Mapping[str, str] | None = None,
+        metrics: pd.DataFrame | None = None,
+        errors: str = "raise",
+        columns: Mapping[str, str] | None = None,
+    ) -> Announcements:
+        """Check a table of announcements.
+
+        Parameters
+        ----------
+        frame : DataFrame of shape (n, any)
+            Required ``ticker`` and ``announced_at``. Optional: ``event_id``, ``kind``
+            (default ``earnings``), ``session`` (``bmo``, ``dmh``, ``amc`` or blank),
+            ``announced_at_precision`` (``second``, ``minute``, ``session``, ``date``; with
+            ``date`` the time of day counts as a placeholder and is ignored),
+            ``call_at``, ``exchange`` (default ``XNYS``), ``fiscal_period``, ``eps_actual``,
+            ``eps_estimate``, ``revenue_actual``, ``revenue_estimate``, ``surprise_pct``,
+            ``estimate_as_of``. Every further column is carried along as a covariate. The
+            :attr:`frame` of another Announcements is accepted and checked anew.
+        timezone : str or tzinfo, optional
+            Zone of times without a UTC offset, which are an error otherwise. Midnight
+            without an offset is a bare date in either case.
+        aliases : mapping of str to str, optional
+            Ticker to the ticker used for it, such as ``{"FB": "META"}``.
+        metrics : DataFrame, optional
+            Long table of figures and estimates: ``ticker``, ``announced_at``, ``metric`` and
+            any of ``actual``, ``estimate``, ``unit``, ``source``, ``estimate_as_of``.
+        errors : {"raise", "ledger"}
+            What to do with rows that cannot be used.
+        columns : mapping of str to str, optional
+            Column name in ``frame`` to the name above.
+
+        Returns
+        -------
+        Announcements
+
+        Raises
+        ------
+        InputError
+            Wrong column names, an empty table; with ``errors="raise"`` every offending row
+            by its index label: unreadable cells, times without an offset, instants outside
+            the calendar, a flag that contradicts an exact time, an estimate dated after the
+            announcement, repeats of ticker, kind and day zero (or of ``event_id``). Metrics
+            raise in either case.
+        ParameterError
+            Impossible ``timezone``, ``aliases`` or ``errors``.
+        """
+        options = _Options(timezone, aliases, metrics, errors, columns)
+        return cls._checked(frame, [], options)
+
+    @classmethod
+    def from_csv(
+        cls,
+        path: Any,
+        *,
+        timezone: str | dt.tzinfo | None = None,
+        aliases: Mapping[str, str] | None = None,
+        metrics: pd.DataFrame | None = None,
+        errors: str = "raise",
+        columns: Mapping[str, str] | None = None,
+    ) -> Announcements:
+        """Check a CSV file of announcements.
+
+        Cells are read as text, so that tickers such as ``NA``, ``TRUE`` and ``007`` survive;
+        covariates that hold nothing but plain numbers become numeric. Errors name rows by
+        their line in the file (the header is line 1).
+
+        Parameters
+        ----------
+        path : str or path-like
+            UTF-8, with or without a byte order mark; comma, semicolon or tab.
+        timezone, aliases, metrics, errors, columns
+            As in :meth:`from_frame`.
+
+        Returns
+        -------
+        Announcements
+
+        Raises
+        ------
+        InputError, ParameterError
+            As in :meth:`from_frame`; also for an unreadable or empty file.
+        """
+        options = _Options(timezone, aliases, metrics, errors, columns)
+        table, ragged = read_csv(path)
+        return cls._checked(table, ragged, options, text=True)
+
+    @classmethod
+    def _checked(
+        cls, frame: pd.DataFrame, ragged: list[Any], options: _Options, text: bool = False
+    ) -> Announcements:
+        table = with_known_names(
+            _without_verdicts(frame),
+            options.columns,
+            what="announcements",
+            required=_checks.REQUIRED,
+            known=_checks.KNOWN,
+            reserved=_checks.RESERVED,
+        )
+        if text:
+            table = with_numbers(table, [name for name in table.columns if name not in _checks.KNOWN])
+        findings = Findings(row_labels(table))
+        for offence in ragged:
+            findings.add(*offence)
+        rows, placed = _checks.checked_rows(table, options.zone, options.aliases, findings)
+        if len(findings) and options.errors == "raise":
+            raise InputError(
+                f"{len(findings)} of {len(rows)} announcements cannot be used as they stand",
+                rows=findings.rows(),
+                remedy='Correct them, or pass errors="ledger" to keep them as excluded rows.',
+            )
+        metrics = options.metrics
+        if metrics is not None:
+            metrics = checked_metrics(metrics, rows, options.zone, options.aliases)
+        return cls(rows, placed, metrics, options.aliases)
+
+    def __len__(self) -> int:
+        return len(self._frame)
+
+    def __repr__(self) -> str:
+        days = self._frame["announced_on"].dropna()
+        span = f", {days.min():%Y-%m-%d}..{days.max():%Y-%m-%d}" if len(days) else ""
+        unusable = int((self._frame["status"] != "ok").sum())
+        note = f", {unusable} unusable" if unusable else ""
+        return f"Announcements({len(self)} of {len(self.tickers)} tickers{span}{note})"
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """Copy of the table, in input order, RangeIndex.
+
+        ``event_id``, ``ticker``, ``kind``, ``announced_at`` (UTC; NaT for a bare date),
+        ``announced_on`` (exchange-local date, tz-naive), ``precision``, ``session`` (the flag
+        as given, or None), ``call_at`` (UTC), ``exchange``, those optional columns that the
+        input had, ``status`` (``ok``, ``invalid``, ``duplicate``), ``detail``, covariates.
+        """
+        return self._frame.copy()
+
+    @property
+    def metrics(self) -> pd.DataFrame | None:
+        """Copy of the metrics table with the ``event_id`` of each row, or None without one."""
+        return None if self._metrics is None else self._metrics.copy()
+
+    @property
+    def tickers(self) -> list[str]:
+        """Tickers in alphabetical order."""
+        return sorted({str(name) for name in self._frame["ticker"]} - {""})
+
+    @property
+    def covariates(self) -> list[str]:
+        """Names of the columns that the package gives no meaning of its own."""
+        return [str(name) for name in self._frame.columns if name not in _checks.COLUMNS]
+
+    def for_ticker(self, ticker: str) -> Announcements:
+        """Announcements of one ticker (or of the ticker it is an alias of).
+
+        Raises
+        ------
+        NotFoundError
+            If it has none.
+        """
+        return self.select((self._frame["ticker"] == self._known_ticker(ticker)).to_numpy())
+
+    def select(self, rows: Any) -> Announcements:
+        """Part of the announcements, in input order.
+
+        Parameters
+        ----------
+        rows : array-like of bool, shape (n,), or list of event_id
+            Which to keep. Metrics go with their announcements.
+
+        Returns
+        -------
+        Announcements
+
+        Raises
+        ------
+        NotFoundError
+            Unknown ``event_id``.
+        ParameterError
+            A mask of another length.
+        """
+        kept = self._mask(rows)
+        frame = self._frame[kept].reset_index(drop=True)
+        metrics = self._metrics
+        if metrics is not None:
+            metrics = metrics[metrics["event_id"].isin(frame["event_id"])].reset_index(drop=True)
+        return Announcements(frame, self._placed[kept].reset_index(drop=True), metrics, self._aliases)
+
+    def find(self, ticker: str, date: str | dt.date, *, kind: str | None = None) -> pd.Series:
+        """The announcement of a ticker on a date.
+
+        Parameters
+        ----------
+        ticker : str
+        date : str or date-like
+            Its exchange-local date, or its day zero.
+        kind : str, optional
+            Which one, where several kinds fall on that date; default ``earnings``.
+
+        Returns
+        -------
+        Series
+            Row of :attr:`frame`, with ``timing`` and ``day_zero`` on its own exchange.
+
+        Raises
+        ------
+        NotFoundError
+            Unknown ticker, or nothing usable on that date; the nearest dates are listed.
+        ParameterError
+            A malformed date, or several kinds of which none is ``earnings``.
+        """
+        name, day = self._known_ticker(ticker), _calendar_date(date)
+        own = (self._frame["ticker"] == name) & (self._frame["status"] == "ok")
+        if kind is not None:
+            own &= self._frame["kind"] == kind
+        on_date = self._frame["announced_on"] == day
+        found = np.flatnonzero(own & (on_date | (self._placed["day_zero"] == day)))
+        if not len(found):
+            raise self._nothing_on(name, day, kind, own)
+        kinds = self._frame["kind"].to_numpy()
+        if kind is None and len(set(kinds[found])) > 1:
+            if "earnings" not in kinds[found]:
+                raise ParameterError(
+                    f"{name} has several announcements on {day:%Y-%m-%d}",
+                    parameter="kind",
+                    allowed=in_words(sorted(set(kinds[found]))),
+                    remedy="Say which kind is meant.",
+                )
+            found = found[kinds[found] == "earnings"]
+        # Of two of a kind, one has this date and the other this day zero: the date decides.
+        best = max(found.tolist(), key=lambda row: bool(on_date.iloc[row]))
+        row: pd.Series = self._frame.iloc[best].astype(object)
+        for name in ("timing", "day_zero"):
+            row[name] = self._placed[name].iloc[best]
+        return row
+
+    def timed(
+        self, calendar: TradingCalendar | str | None = None, unknown_timing: str = "exclude"
+    ) -> pd.DataFrame:
+        """Timing and day zero of every announcement (METHODS 1.2 and 1.3).
+
+        Parameters
+        ----------
+        calendar : TradingCalendar or str, optional
+            One calendar for all; by default each row's own exchange.
+        unknown_timing : {"exclude", "same-session", "next-session"}
+            Day zero of a bare date without a flag: none, the first session on or after the
+            date, or the first session after it.
+
+        Returns
+        -------
+        DataFrame
+            Indexed like :attr:`frame`: ``timing`` (``bmo``, ``dmh``, ``amc``, ``closed``,
+            ``unknown``), ``day_zero`` (tz-naive session label; NaT where the timing is unknown
+            and excluded, or the row's status is not ``ok``), ``assumed`` (True where day zero
+            follows from ``unknown_timing``).
+
+        Raises
+        ------
+        ParameterError
+            Impossible ``unknown_timing`` or calendar code.
+        CalendarRangeError
+            Announcements outside the span of ``calendar``, by their place in :attr:`frame`.
+        """
+        if unknown_timing not in _checks.UNKNOWN_TIMING:
+            raise ParameterError(
+                "no policy for unknown timing",
+                parameter="unknown_timing",
+                value=unknown_timing,
+                allowed=", ".join(_checks.UNKNOWN_TIMING),
+                remedy=nearest(str(unknown_timing), _checks.UNKNOWN_TIMING) or None,
+            )
+        if calendar is None and unknown_timing == "exclude":
+            result = self._placed.copy()
+        else:
+            result = self._placed_on(calendar, unknown_timing)
+        unusable = self._frame["status"] != "ok"
+        result.loc[unusable, "day_zero"] = pd.NaT
+        result.loc[unusable, "assumed"] = False
+        return result
+
+    def _placed_on(self, calendar: TradingCalendar | str | None, unknown_timing: str) -> pd.DataFrame:
+        result = self._placed.copy()
+        usable = self._frame[self._frame["status"] == "ok"]
+        groups = usable.groupby("exchange", sort=False) if calendar is None else [(calendar, usable)]
+        for code, rows in groups:
+            one = code if isinstance(code, TradingCalendar) else TradingCalendar(str(code))
+            result.loc[rows.index] = _checks.place(rows, one, unknown_timing)
+        return result
+
+    def _known_ticker(self, ticker: str) -> str:
+        name = self._aliases.get(ticker, ticker)
+        if name not in self.tickers:
+            raise NotFoundError(
+                "no announcements of this ticker",
+                parameter="ticker",
+                value=ticker,
+                allowed=in_words(self.tickers),
+                remedy=nearest(str(ticker), self.tickers) or None,
+            )
+        return name
+
+    def _nothing_on(self, ticker: str, day: pd.Timestamp, kind: str | None, own: pd.Series) -> NotFoundError:
+        dates = self._frame.loc[own, "announced_on"].drop_duplicates()
+        close = dates.iloc[np.argsort((dates - day).abs().to_numpy(), kind="stable")[:_DATES_SHOWN]]
+        listed = in_words(f"{date:%Y-%m-%d}" for date in close)
+        left = len(dates) - len(close)
+        return NotFoundError(
+            f"{ticker} announced nothing{f' of kind {kind!r}' if kind else ''} on {day:%Y-%m-%d}",
+            parameter="date",
+            allowed=f"{listed}{f' (the nearest; {left} more)' if left else ''}"
+            if listed
+            else "no usable date",
+            remedy="A day zero is accepted as well.",
+        )
+
+    def _mask(self, rows: Any) -> np.ndarray:
+        given = np.asarray(rows)
+        if given.dtype == bool:
+            if given.shape != (len(self),):
+                raise ParameterError(
+                    "a mask of another length",
+                    parameter="rows",
+                    value=given.shape,
+                    allowed=f"{len(self)} truth values",
+                )
+            return given
+        wanted = [str(name) for name in given.reshape(-1)]
+        known = set(self._frame["event_id"])
+        unknown = [name for name in wanted if name not in known]
+        if unknown:
+            raise NotFoundError(
+                f"no such announcements: {in_words(unknown)}",
+                parameter="rows",
+                remedy=nearest(unknown[0], sorted(known)) or None,
+            )
+        return self._frame["event_id"].isin(wanted).to_numpy()
+
+
+class _Options:
+    """Arguments shared by the two constructors, checked before any row is."""
+
+    def __init__(
+        self,
+        timezone: str | dt.tzinfo | None,
+        aliases: Mapping[str, str] | None,
+        metrics: pd.DataFrame | None,
+        errors: str,
+        columns: Mapping[str, str] | None,
+    ) -> None:
+        if errors not in ("raise", "ledger"):
+            raise ParameterError(
+                "no such treatment", parameter="errors", value=errors, allowed="raise, ledger"
+            )
+        self.zone = _checks.zone_of(timezone)
+        self.aliases = _checks.ticker_aliases(aliases)
+        self.metrics, self.errors, self.columns = metrics, errors, dict(columns or {})
+
+
+def _without_verdicts(frame: pd.DataFrame) -> pd.DataFrame:
+    """The table without ``status`` and ``detail`` if it is an earlier Announcements' own frame."""
+    own = isinstance(frame, pd.DataFrame) and {"status", "detail", "event_id"} <= set(frame.columns)
+    if not own or not frame["status"].isin(["ok", "invalid", "duplicate"]).all():
+        return frame
+    return frame.drop(columns=["status", "detail"])
+
+
+def _calendar_date(value: Any) -> pd.Timestamp:
+    try:
+        day = pd.Timestamp(dt.date.fromisoformat(value)) if isinstance(value, str) else pd.Timestamp(value)
+    except (ValueError, TypeError) as error:
+        raise _no_date(value) from error
+    if day is pd.NaT or day.tz is not None or day != day.normalize():
+        raise _no_date(value)
+    return day.as_unit("ns")
+
+
+def _no_date(value: Any) -> ParameterError:
+    return ParameterError(
+        "no calendar date",
+        parameter="date",
+        value=str(value),
+        allowed="a date such as 2024-10-30, without a time",
+    )

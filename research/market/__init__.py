@@ -1,0 +1,1 @@
+"""What prices did: daily bars and bars within the day."""

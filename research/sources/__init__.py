@@ -1,0 +1,1 @@
+"""Where announcements and prices come from, all behind one protocol."""

@@ -1,0 +1,218 @@
+"""Dates as people write them, read right or refused, never guessed.
+
+Year-first and day-month-year with dots are unambiguous, and so are dates with the name of the
+month. Of ``3/4/2024`` a whole column decides, if one of its cells has a part above 12.
+Serial numbers of spreadsheets and years of two digits are refused, unless
+``date_format`` in columns.toml says how to read them.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from research.sources._checks import Offence
+
+_YEAR_FIRST = re.compile(r"(?P<y>\d{4})([-/.])(?P<m>\d{1,2})\2(?P<d>\d{1,2})")
+_COMPACT = re.compile(r"(?P<y>(?:19|20)\d{2})(?P<m>\d{2})(?P<d>\d{2})")
+_DOTTED = re.compile(r"(?P<d>\d{1,2})\.(?P<m>\d{1,2})\.(?P<y>\d{4})")
+_SLASHED = re.compile(r"(?P<a>\d{1,2})([/-])(?P<b>\d{1,2})\2(?P<y>\d{4})")
+_NAMED = ("%d-%b-%Y", "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%B %d %Y", "%d/%b/%Y")
+_TWO_DIGITS = re.compile(r"\d{1,2}([-/.])(\d{1,2}|[A-Za-z]{3})\1\d{2}")
+_SERIAL = re.compile(r"\d{5}(\.\d+)?")
+_TIME = re.compile(
+    r"(?P<h>\d{1,2}):(?P<m>\d{2})(?P<s>:\d{2}(?:\.\d+)?)?\s*(?P<half>[AaPp]\.?[Mm]\.?)?\s*(?P<offset>Z|z|[+-]\d{2}:?\d{2})?"
+)
+_MIDNIGHT = re.compile(r"0{1,2}:00(:00(\.0+)?)?")
+_EXCEL_EPOCH = dt.date(1899, 12, 30)
+
+_AMBIGUOUS = 'could be day/month or month/day; say date_format = "%d/%m/%Y" or "%m/%d/%Y" in columns.toml'
+
+
+class NotADateError(ValueError):
+    """A cell that is no date; the message says why."""
+
+
+def parse_dates(column: pd.Series, date_format: str | None = None) -> tuple[pd.Series, list[Offence]]:
+    """Session labels from a column of text or of dates.
+
+    Parameters
+    ----------
+    column : Series
+        Cells as read; the index labels name the rows in offences.
+    date_format : str, optional
+        ``strptime`` format of the column; year-first dates are read all the same.
+
+    Returns
+    -------
+    dates : Series of datetime64[ns]
+        Tz-naive midnights, NaT where a cell is no date.
+    offences : list of tuple
+        ``(line, column, cell, problem)``.
+    """
+    if isinstance(column.dtype, pd.DatetimeTZDtype) or pd.api.types.is_datetime64_dtype(column.dtype):
+        return _typed_dates(column)
+    cells = column.tolist()
+    day_first = _day_first(cells)
+    known: dict[Any, dt.date | str] = {}
+    for cell in cells:
+        if cell not in known:
+            known[cell] = _date_or_problem(cell, day_first, date_format)
+    found = [known[cell] for cell in cells]
+    dates = pd.DatetimeIndex(
+        [pd.NaT if isinstance(day, str) else day for day in found], dtype="datetime64[ns]"
+    )
+    wrong = [
+        (line, str(column.name), cell, day)
+        for line, cell, day in zip(column.index, cells, found, strict=True)
+        if isinstance(day, str)
+    ]
+    return pd.Series(dates, index=column.index, name=column.name), wrong
+
+
+def tidy_instants(column: pd.Series, date_format: str | None = None) -> tuple[pd.Series, list[Offence]]:
+    """Instants and dates of announcements in the ISO spelling; time zones are left to Announcements.
+
+    A column in which every time is midnight holds dates: midnight is what exports write
+    for "no time", and reading it as an hour would call every announcement pre-open.
+
+    Parameters
+    ----------
+    column : Series
+        Text.
+    date_format : str, optional
+        ``strptime`` format of the date part.
+
+    Returns
+    -------
+    tidy : Series of object
+        ``2024-10-30``, ``2024-10-30T16:05:00`` or with the offset it had; a cell that cannot
+        be read is passed on unchanged.
+    offences : list of tuple
+        Cells whose date part cannot be read. Times are left to the table of announcements.
+    """
+    cells = column.tolist()
+    split = [_split(cell) for cell in cells]
+    day_first = _day_first([date for date, _ in split])
+    bare = all(not time or _MIDNIGHT.fullmatch(time) for _, time in split)
+    tidy, wrong = [], []
+    for line, cell, (date, time) in zip(column.index, cells, split, strict=True):
+        value = cell
+        if date:
+            day = _date_or_problem(date, day_first, date_format)
+            if isinstance(day, str):
+                wrong.append((line, str(column.name), cell, day))
+            else:
+                value = f"{day:%Y-%m-%d}" if bare or not time else f"{day:%Y-%m-%d}T{_clock(time)}"
+        tidy.append(value)
+    return pd.Series(tidy, index=column.index, name=column.name, dtype=object), wrong
+
+
+def _typed_dates(column: pd.Series) -> tuple[pd.Series, list[Offence]]:
+    if isinstance(column.dtype, pd.DatetimeTZDtype):
+        return column, [
+            (line, str(column.name), str(cell), "carries a time zone; a session label is a bare date")
+            for line, cell in column.items()
+        ]
+    dates = column.astype("datetime64[ns]")
+    late = dates.notna() & (dates != dates.dt.normalize())
+    wrong: list[Offence] = [
+        (line, str(column.name), str(cell), "has a time of day; a session label is a bare date")
+        for line, cell in dates[late].items()
+    ]
+    wrong += [(line, str(column.name), None, "has no date") for line in dates.index[dates.isna()]]
+    return dates, wrong
+
+
+def _day_first(cells: Sequence[Any]) -> bool | None:
+    """Order of day and month in ``a/b/year``; None if the column does not prove one."""
+    parts = [_SLASHED.match(cell) for cell in dict.fromkeys(c for c in cells if isinstance(c, str))]
+    first = any(int(part["a"]) > 12 for part in parts if part)
+    second = any(int(part["b"]) > 12 for part in parts if part)
+    return first if first != second else None
+
+
+def _date_or_problem(cell: Any, day_first: bool | None, date_format: str | None) -> dt.date | str:
+    if isinstance(cell, dt.datetime):
+        cell = cell.isoformat()
+    elif isinstance(cell, dt.date):
+        return cell
+    if not isinstance(cell, str):
+        return "is no date" if pd.notna(cell) else "has no date"
+    try:
+        return _date(cell, day_first, date_format)
+    except NotADateError as error:
+        return str(error)
+    except ValueError:
+        return "is no day of the calendar"
+
+
+def _date(cell: str, day_first: bool | None, date_format: str | None) -> dt.date:
+    """Date of a cell; a time of midnight may follow it."""
+    if not cell:
+        raise NotADateError("has no date")
+    text, _, time = cell.replace("T", " ", 1).partition(" ") if ":" in cell else (cell, "", "")
+    if time and not _MIDNIGHT.fullmatch(time.strip()):
+        raise NotADateError("has a time of day; a session label is a bare date")
+    for pattern in (_YEAR_FIRST,) if date_format else (_YEAR_FIRST, _COMPACT, _DOTTED):
+        found = pattern.fullmatch(text)
+        if found:
+            return dt.date(int(found["y"]), int(found["m"]), int(found["d"]))
+    if date_format:
+        try:
+            return dt.datetime.strptime(text, date_format).date()
+        except ValueError as error:
+            raise NotADateError(f"does not follow date_format = {date_format!r}") from error
+    return _slashed_or_named(text, day_first)
+
+
+def _slashed_or_named(text: str, day_first: bool | None) -> dt.date:
+    found = _SLASHED.fullmatch(text)
+    if found:
+        if day_first is None:
+            raise NotADateError(_AMBIGUOUS)
+        day, month = (found["a"], found["b"]) if day_first else (found["b"], found["a"])
+        return dt.date(int(found["y"]), int(month), int(day))
+    for pattern in _NAMED:
+        try:
+            return dt.datetime.strptime(text, pattern).date()
+        except ValueError:
+            continue
+    if _TWO_DIGITS.fullmatch(text):
+        raise NotADateError("has a year of two digits; write it out, or say date_format in columns.toml")
+    if _SERIAL.fullmatch(text):
+        meant = _EXCEL_EPOCH + dt.timedelta(days=int(float(text)))
+        raise NotADateError(
+            f"looks like a serial number of a spreadsheet ({meant} if its days count from 1900)"
+        )
+    raise NotADateError("is no date YYYY-MM-DD")
+
+
+def _split(cell: Any) -> tuple[str, str]:
+    """Date and time part of an instant; two empty strings for anything else."""
+    if not isinstance(cell, str):
+        return "", ""
+    time = _TIME.search(cell)
+    if not time:
+        return (cell, "") if re.search(r"\d", cell) else ("", "")
+    if time.end() != len(cell):
+        return "", ""
+    return cell[: time.start()].rstrip(" Tt,"), time[0].strip()
+
+
+def _clock(time: str) -> str:
+    """A time in 24 hours; one that does not exist is passed on unchanged."""
+    found = _TIME.fullmatch(time)
+    if not found:
+        return time
+    hour = int(found["h"])
+    half = (found["half"] or "").lower().replace(".", "")
+    if half and not 1 <= hour <= 12:
+        return time
+    if half:
+        hour = hour % 12 + (12 if half == "pm" else 0)
+    return f"{hour:02d}:{found['m']}{found['s'] or ''}{found['offset'] or ''}"

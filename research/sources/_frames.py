@@ -1,0 +1,387 @@
+"""From tables as read to the package's own types, every complaint with its line of the file.
+
+What a file's spelling gets wrong (numbers, dates) is found here, what its content gets
+wrong by the types themselves; both end in one error.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from research.errors import InputError
+from research.events.announcements import Announcements
+from research.events.calendar import TradingCalendar
+from research.market.intraday import Bars
+from research.market.prices import Prices
+from research.sources._checks import Offence, checked, refused, repeats, text_column
+from research.sources._dates import parse_dates, tidy_instants
+from research.sources._numbers import is_blank, parse_table
+from research.sources._settings import COLUMNS, FILE, Settings, fold, our_names, require_columns
+from research.sources._tables import Table
+
+_BAR_FIELDS = ("open", "high", "low", "close")
+_PRICE_FIELDS = (*_BAR_FIELDS, "adj_close", "volume")
+_EVENT_NUMBERS = ("eps_actual", "eps_estimate", "revenue_actual", "revenue_estimate", "surprise_pct")
+_EVENT_INSTANTS = ("announced_at", "call_at", "estimate_as_of")
+#: Columns of price downloads that ``adj_close`` already contains.
+_ACTION_NAMES = frozenset({"dividends", "stock_splits", "capital_gains"})
+_TRUE_FALSE = {"true": True, "t": True, "yes": True, "y": True, "1": True}
+_TRUE_FALSE |= {"false": False, "f": False, "no": False, "n": False, "0": False}
+#: French's codes for a missing return, in his percent files.
+_FRENCH_MISSING = (-99.99, -999.0)
+#: Digits with the marks of numbers, without the leading zero of a code.
+_NUMERIC = re.compile(r"[-+(−]?(?:US)?[$€£¥]?\s*(?!0\d)[\d.,'’\s]*\d[\d.,'’\s]*(?:[eE][+-]?\d+)?\s*[%€$£¥)]*")
+_OFFSET = re.compile(r"(?:[Zz]|[+-]\d{2}:?\d{2})$")
+
+
+def announcements(events: Table, metrics: Table | None, settings: Settings) -> Announcements:
+    """Announcements from an events file and, if any, a metrics file."""
+    events = our_names(events, "events", settings)
+    require_columns(events, "events", ["ticker", "announced_at"])
+    frame, found = _spelled(events, _EVENT_NUMBERS, _EVENT_INSTANTS, settings)
+    table = None
+    if metrics is not None:
+        table = _metrics(metrics, settings)
+    return checked(
+        events.name,
+        found,
+        lambda: Announcements.from_frame(frame, timezone=settings.timezone, metrics=table),
+    )
+
+
+def _metrics(metrics: Table, settings: Settings) -> pd.DataFrame:
+    metrics = our_names(metrics, "metrics", settings)
+    require_columns(metrics, "metrics", ["ticker", "announced_at", "metric", "actual", "estimate"])
+    frame, found = _spelled(metrics, ("actual", "estimate"), ("announced_at", "estimate_as_of"), settings)
+    if found:
+        raise refused(metrics.name, found)
+    return frame
+
+
+def _spelled(
+    table: Table, numbers: tuple[str, ...], instants: tuple[str, ...], settings: Settings
+) -> tuple[pd.DataFrame, list[Offence]]:
+    """Copy of a table with tickers as text, numbers as floats, ISO times, and None for blanks."""
+    frame = table.frame.copy()
+    frame["ticker"], found = text_column(table, "ticker")
+    present = [name for name in numbers if name in frame]
+    named = {"ticker", *numbers, *instants, *COLUMNS["events"], *COLUMNS["metrics"]}
+    others = [str(name) for name in frame if name not in named]
+    covariates = [name for name in others if _looks_numeric(frame[name])]
+    if "surprise_pct" in present:
+        frame["surprise_pct"] = frame["surprise_pct"].map(_without_percent_sign)
+    values, wrong = parse_table(
+        Table(table.name, frame), [*present, *covariates], decimal=settings.decimal, percent=covariates
+    )
+    texts = {column for _, column, *_ in wrong if column in covariates}
+    found += [offence for offence in wrong if offence[1] not in texts]
+    for name in instants:
+        if name in frame:
+            frame[name] = _instant_text(frame[name], name in table.dates)
+        if name in frame and frame[name].dtype == object:
+            frame[name], wrong = tidy_instants(frame[name], settings.date_format)
+            found += wrong
+    for name in frame.columns.difference(["ticker", *values.columns]):
+        if frame[name].dtype == object:
+            frame[name] = frame[name].where(frame[name] != "", None)
+    read = [name for name in (*present, *covariates) if name not in texts]
+    return frame.assign(**{name: values[name] for name in read}), found
+
+
+def _looks_numeric(column: pd.Series) -> bool:
+    """Whether a covariate is a number throughout; codes such as 007 are not."""
+    if column.dtype != object:
+        return False
+    cells = [cell for cell in column if cell is not None and not (isinstance(cell, str) and is_blank(cell))]
+    return bool(cells) and all(isinstance(cell, str) and _NUMERIC.fullmatch(cell) for cell in cells)
+
+
+def _without_percent_sign(cell: Any) -> Any:
+    return cell.removesuffix("%").strip() if isinstance(cell, str) else cell
+
+
+def _instant_text(column: pd.Series, bare: bool) -> pd.Series:
+    """Typed instants as they are; dates, and naive times that are all midnight, as text of a date."""
+    if isinstance(column.dtype, pd.DatetimeTZDtype):
+        return column
+    if pd.api.types.is_datetime64_dtype(column.dtype):
+        days = column.dropna()
+        if not bare and (days != days.dt.normalize()).any():
+            return column
+        column = column.dt.strftime("%Y-%m-%d")
+    return column.astype(object).where(column.notna(), None)
+
+
+def prices(
+    table: Table, actions: Table | None, settings: Settings
+) -> tuple[Prices, pd.DataFrame, pd.DataFrame | None]:
+    """Prices from a long or wide file; the long rows and the actions come with them."""
+    rows, found = _long(table, "prices", _PRICE_FIELDS, ("close",), settings)
+    dividends = None if actions is None else _actions(actions, settings)
+    built = checked(
+        table.name,
+        found,
+        lambda: Prices.from_frame(rows, calendar=settings.calendar),
+    )
+    if dividends is not None and actions is not None:
+        built = checked(
+            actions.name,
+            [],
+            lambda: Prices.from_frame(rows, actions=dividends, calendar=settings.calendar),
+        )
+    return built, rows, dividends
+
+
+def _actions(table: Table, settings: Settings) -> pd.DataFrame:
+    table = our_names(table, "actions", settings)
+    require_columns(table, "actions", ["ex_date", "ticker"])
+    ticker, found = text_column(table, "ticker")
+    dates, wrong = parse_dates(table.frame["ex_date"], settings.date_format)
+    present = [name for name in ("dividend", "split_ratio") if name in table.frame]
+    values, unread = parse_table(table, present, decimal=settings.decimal)
+    found += wrong + unread
+    frame = values.assign(ticker=ticker, ex_date=dates)
+    if "absorbed" in table.frame:
+        flags = [_flag(cell) for cell in table.frame["absorbed"]]
+        found += [
+            (line, "absorbed", cell, "is neither true nor false")
+            for line, cell, flag in zip(table.frame.index, table.frame["absorbed"], flags, strict=True)
+            if flag is None
+        ]
+        frame["absorbed"] = [bool(flag) for flag in flags]
+    if found:
+        raise refused(table.name, found)
+    return frame
+
+
+def _flag(cell: Any) -> bool | None:
+    return bool(cell) if isinstance(cell, bool | np.bool_) else _TRUE_FALSE.get(str(cell).casefold())
+
+
+def returns(table: Table, settings: Settings) -> pd.DataFrame:
+    """Simple returns, sessions x tickers, from a long or wide file."""
+    rows, found = _long(table, "returns", ("ret",), ("ret",), settings, percent=True)
+    values, wrong = _returns_in_decimals(rows["ret"], settings.returns_unit, "returns_unit")
+    grid, outside = _sessions(rows["date"], settings)
+    found += wrong + outside + repeats(rows["date"], rows["ticker"])
+    if found:
+        raise refused(table.name, found)
+    wide = values.set_axis(pd.MultiIndex.from_frame(rows[["date", "ticker"]])).unstack("ticker")  # noqa: PD010
+    return wide.reindex(pd.DatetimeIndex(grid, name="date")).sort_index(axis=1)
+
+
+def market(table: Table, settings: Settings) -> dict[str, pd.Series]:
+    """Simple returns by symbol; the symbol is empty where neither file nor settings name it."""
+    table = _dated(our_names(_aliased(table), "market", settings), "market")
+    frame = table.frame
+    field = next((name for name in ("ret", "adj_close") if name in frame), "close")
+    require_columns(table, "market", ["date", field])
+    values, found = parse_table(table, [field], decimal=settings.decimal, percent=["ret"])
+    dates, wrong = parse_dates(frame["date"], settings.date_format)
+    found += wrong
+    if "ticker" in frame:
+        symbols, wrong = text_column(table, "ticker")
+        found += wrong
+    else:
+        symbols = pd.Series(settings.market_symbol or "", index=frame.index, dtype=object)
+    if field == "ret":
+        values["ret"], wrong = _returns_in_decimals(values["ret"], settings.returns_unit, "returns_unit")
+    else:
+        bad = ~(np.isfinite(values[field]) & (values[field] > 0)) & values[field].notna()
+        wrong = [(line, field, cell, "is no positive level") for line, cell in values[field][bad].items()]
+    grid, outside = _sessions(dates, settings)
+    found += wrong + outside + repeats(dates, symbols)
+    if found:
+        raise refused(table.name, found)
+    result = {}
+    for symbol in dict.fromkeys(symbols):
+        mine = (symbols == symbol).to_numpy()
+        series = pd.Series(values.loc[mine, field].to_numpy(), index=pd.DatetimeIndex(dates[mine])).reindex(
+            grid
+        )
+        result[str(symbol)] = series if field == "ret" else series.pct_change(fill_method=None)
+    return result
+
+
+def factors(table: Table, settings: Settings) -> pd.DataFrame:
+    """Factor returns in decimals, one column a factor, on the file's own sessions."""
+    table = _dated(our_names(table, "factors", settings), "factors")
+    names = [str(name) for name in table.frame.columns if name != "date"]
+    if not names:
+        raise InputError(f"{table.name} has no column besides the dates", remedy="Give one column a factor.")
+    values, found = parse_table(table, names, decimal=settings.decimal, percent=names)
+    dates, wrong = parse_dates(table.frame["date"], settings.date_format)
+    _, outside = _sessions(dates, settings)
+    found += wrong + outside
+    if settings.factors_unit == "percent":
+        values = values.mask(values.isin(_FRENCH_MISSING)) / 100
+    problem = f'is no daily return in decimals; percent? factors_unit = "percent" in {FILE}'
+    for name in names:
+        large = values[name][values[name].abs() >= 1]
+        found += [(line, name, cell, problem) for line, cell in large.items()]
+    found += repeats(dates)
+    if found:
+        raise refused(table.name, found)
+    values.index = pd.DatetimeIndex(dates, name="date")
+    return values.sort_index()
+
+
+def bars(table: Table, settings: Settings) -> Bars:
+    """Bars within a day."""
+    table = our_names(table, "intraday", settings)
+    require_columns(table, "intraday", ["ts", "close"])
+    present = [name for name in (*_BAR_FIELDS, "volume") if name in table.frame]
+    values, found = parse_table(table, present, decimal=settings.decimal)
+    stamps, wrong = _stamps(table.frame["ts"], settings.timezone)
+    found += wrong
+    frame = values.assign(ts=stamps)
+    return checked(table.name, found, lambda: Bars.from_frame(frame))
+
+
+def _stamps(column: pd.Series, timezone: str | None) -> tuple[pd.Series, list[Offence]]:
+    """Start stamps in UTC; those without an offset are read in ``timezone``."""
+    if isinstance(column.dtype, pd.DatetimeTZDtype):
+        return column.dt.tz_convert("UTC"), []
+    text = (
+        column.dt.strftime("%Y-%m-%dT%H:%M:%S.%f")
+        if hasattr(column, "dt") and column.dtype != object
+        else column
+    )
+    text = text.astype(object).where(text.notna(), "")
+    offset = text.map(lambda cell: bool(_OFFSET.search(cell)) and ":" in cell)
+    parsed = pd.to_datetime(text.where(offset), utc=True, errors="coerce", format="ISO8601").astype(
+        "datetime64[ns, UTC]"
+    )
+    found: list[Offence] = []
+    naive = ~offset
+    if naive.any():
+        local = pd.to_datetime(text.where(naive), errors="coerce", format="ISO8601").astype("datetime64[ns]")
+        if timezone is None:
+            found = [
+                (line, "ts", text[line], f'has no UTC offset; say timezone = "America/New_York" in {FILE}')
+                for line in text.index[naive & local.notna()]
+            ]
+            local = local.mask(local.notna(), pd.Timestamp(0))
+            zoned = local.dt.tz_localize("UTC")
+        else:
+            zoned = local.dt.tz_localize(timezone, ambiguous="NaT", nonexistent="NaT").dt.tz_convert("UTC")
+        parsed = parsed.where(offset, zoned)
+    named = {row for row, *_ in found}
+    found += [
+        (
+            line,
+            "ts",
+            text[line],
+            "is no instant YYYY-MM-DDTHH:MM:SS with an offset, or does not exist in its zone",
+        )
+        for line in text.index[parsed.isna()]
+        if line not in named
+    ]
+    return parsed, found
+
+
+# --- shared -----------------------------------------------------------------------------
+
+
+def _long(
+    table: Table,
+    section: str,
+    fields: tuple[str, ...],
+    required: tuple[str, ...],
+    settings: Settings,
+    percent: bool = False,
+) -> tuple[pd.DataFrame, list[Offence]]:
+    """Long rows ``date, ticker`` and numbers, from a long or a wide file."""
+    named = our_names(_aliased(table) if section == "returns" else table, section, settings)
+    named = _dated(named, section)
+    wide = "ticker" not in named.frame and not _looks_long(named, fields)
+    if wide:
+        return _melted(named, required[0], settings, percent)
+    if section == "prices" and "adj_close" in named.frame:
+        required = ("adj_close",)
+        strays = [name for name in named.frame if fold(str(name)) in _ACTION_NAMES]
+        named = Table(named.name, named.frame.drop(columns=strays), named.dates)
+    require_columns(named, section, ["ticker", *required])
+    present = [name for name in fields if name in named.frame]
+    values, found = parse_table(named, present, decimal=settings.decimal, percent=present if percent else ())
+    ticker, wrong = text_column(named, "ticker")
+    dates, undated = parse_dates(named.frame["date"], settings.date_format)
+    others = named.frame.drop(columns=["date", "ticker", *present])
+    return pd.concat([dates, ticker, values, others], axis=1), found + wrong + undated
+
+
+def _looks_long(table: Table, fields: tuple[str, ...]) -> bool:
+    """Whether a file without tickers is one ticker's bars rather than one column a ticker."""
+    others = [fold(str(name)) for name in table.frame if name != "date"]
+    return any(name in fields for name in others)
+
+
+def _melted(
+    table: Table, field: str, settings: Settings, percent: bool
+) -> tuple[pd.DataFrame, list[Offence]]:
+    """A wide file as long rows labelled ``line [ticker]``; blank cells are no rows."""
+    tickers = [str(name) for name in table.frame.columns if name != "date"]
+    if not tickers:
+        raise InputError(f"{table.name} has no column besides the dates", remedy="Give one column a ticker.")
+    values, found = parse_table(table, tickers, decimal=settings.decimal, percent=tickers if percent else ())
+    dates, undated = parse_dates(table.frame["date"], settings.date_format)
+    cells = values.to_numpy()
+    line, column = np.nonzero(~np.isnan(cells) & dates.notna().to_numpy()[:, None])
+    labels = [f"{row} [{tickers[place]}]" for row, place in zip(table.frame.index[line], column, strict=True)]
+    rows = pd.DataFrame(
+        {
+            "date": dates.to_numpy()[line],
+            "ticker": np.array(tickers, dtype=object)[column],
+            field: cells[line, column],
+        },
+        index=pd.Index(labels, dtype=object),
+    )
+    if rows.empty and found + undated:
+        raise refused(table.name, found + undated)
+    if rows.empty:
+        raise InputError(f"{table.name} has no number in any cell", remedy="Check the file it came from.")
+    return rows, found + undated
+
+
+def _aliased(table: Table) -> Table:
+    """The usual long names of a return are as good as ``ret``."""
+    for name in table.frame:
+        if fold(str(name)) in {"return", "returns", "daily_return"} and "ret" not in table.frame:
+            return Table(table.name, table.frame.rename(columns={name: "ret"}), table.dates)
+    return table
+
+
+def _dated(table: Table, section: str) -> Table:
+    """A table with a column ``date``; a nameless first column is an index of dates."""
+    if "date" not in table.frame and "" in table.frame:
+        table = Table(table.name, table.frame.rename(columns={"": "date"}), table.dates)
+    require_columns(table, section, ["date"])
+    return table
+
+
+def _sessions(dates: pd.Series, settings: Settings) -> tuple[pd.DatetimeIndex, list[Offence]]:
+    """Every session from the first date to the last, and the dates that are none."""
+    known = pd.DatetimeIndex(dates.dropna())
+    calendar = TradingCalendar(settings.calendar)
+    if not len(known):
+        return calendar.sessions[:0], []
+    odd = dates.notna() & ~dates.isin(calendar.sessions)
+    wrong: list[Offence] = [
+        (line, "date", f"{dates[line]:%Y-%m-%d}", f"is no session of {calendar.code}")
+        for line in dates.index[odd]
+    ]
+    inside = (calendar.sessions >= known.min()) & (calendar.sessions <= known.max())
+    return calendar.sessions[inside], wrong
+
+
+def _returns_in_decimals(values: pd.Series, unit: str, key: str) -> tuple[pd.Series, list[Offence]]:
+    scaled = values / 100 if unit == "percent" else values
+    bad = (np.isinf(scaled) | (scaled < -1)).to_numpy()
+    problem = "is infinite or below -100 %"
+    if unit == "decimal":
+        problem += f'; if the file is in percent, say {key} = "percent" in {FILE}'
+    return scaled, [(line, str(values.name), float(values[line]), problem) for line in values.index[bad]]

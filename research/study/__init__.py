@@ -1,0 +1,1 @@
+"""The event study: alignment, expected-return models, estimation, inference, results."""

@@ -1,0 +1,126 @@
+"""Benchmarks made of other firms: matched peers (METHODS 2.5, 2.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from research.events.announcements import Announcements
+from research.events.calendar import TradingCalendar
+from research.study.models import resolve_model
+from research.study.results import EventStudyResults
+from research.study.study import EventStudy
+
+#: A peer that announces itself within this many sessions of day zero is no benchmark.
+NEIGHBOURHOOD = 1
+
+
+def clean_peers(
+    announcements: Announcements,
+    returns: pd.DataFrame,
+    ticker: str,
+    day_zero: pd.Timestamp,
+    calendar: TradingCalendar,
+    candidates: Iterable[str] | None = None,
+) -> list[str]:
+    """Firms without an announcement of their own within one session of day zero.
+
+    Parameters
+    ----------
+    announcements : Announcements
+        Everything known of the candidates; a date of unknown hour counts with both its
+        plausible sessions.
+    returns : DataFrame, sessions x tickers
+        A peer must have a return on day zero.
+    ticker : str
+        The announcer, never its own peer.
+    candidates : iterable of str, optional
+        By default every column of ``returns``.
+
+    Returns
+    -------
+    list of str
+        In the order of the candidates.
+    """
+    position = calendar.sessions.searchsorted(day_zero)
+    near = calendar.sessions[position - NEIGHBOURHOOD : position + NEIGHBOURHOOD + 1]
+    busy: set[str] = set()
+    for policy in ("same-session", "next-session"):
+        timed = announcements.timed(unknown_timing=policy)
+        busy |= set(announcements.frame.loc[timed["day_zero"].isin(near), "ticker"])
+    present = returns.columns[returns.loc[day_zero].notna()] if day_zero in returns.index else pd.Index([])
+    pool = list(returns.columns) if candidates is None else list(candidates)
+    return [name for name in pool if name != ticker and name in present and name not in busy]
+
+
+def equal_weighted(returns: pd.DataFrame, members: Iterable[str], name: str = "peers") -> pd.Series:
+    """Equal-weighted mean return of a fixed set of firms.
+
+    NaN on sessions on which any member has no return: a benchmark whose membership
+    changes from day to day would put that change into the abnormal return.
+    """
+    part = returns[list(members)]
+    values = part.to_numpy()
+    return pd.Series(values.mean(axis=1) if values.shape[1] else np.nan, index=part.index, name=name)
+
+
+def side_by_side(
+    event_id: str,
+    announcements: Announcements,
+    returns: pd.DataFrame,
+    benchmarks: Mapping[str, pd.Series],
+    models: Iterable[str] = ("market", "market-adjusted", "mean-adjusted"),
+    **choices: Any,
+) -> pd.DataFrame:
+    """Day zero of one event under every model and benchmark, since the choice can change a verdict.
+
+    Parameters
+    ----------
+    event_id : str
+        An event of ``announcements``; the others of its firm are cut from the estimation window.
+    benchmarks : mapping of label to Series
+        Market returns to compare with. Models that use none appear once.
+    **choices
+        Passed to :class:`EventStudy`: windows and policies.
+
+    Returns
+    -------
+    DataFrame
+        ``label, model, benchmark, ar, se, low, high, t, p_value, n_observations, note``, one row
+        a combination; 95% limits from t(M - k). A combination that cannot be estimated has
+        NaN and the ledger's reason as its note.
+    """
+    rows = []
+    for model in (resolve_model(name) for name in models):
+        pairs = benchmarks.items() if model.needs_market else [("none", None)]
+        for label, benchmark in pairs:
+            results = EventStudy(announcements, returns, model, benchmark, **choices).fit()
+            rows.append({"model": model.name, "benchmark": label, **_day_zero(results, event_id)})
+    table = pd.DataFrame(rows)
+    table.insert(0, "label", table["model"] + table["benchmark"].map(lambda name: "" if name == "none" else f", {name}"))
+    return table
+
+
+def _day_zero(results: EventStudyResults, event_id: str) -> dict[str, Any]:
+    """One combination's figures, or the reason why there are none."""
+    ledger = results.ledger.set_index("event_id").loc[event_id]
+    if ledger["status"] != "used":
+        empty = dict.fromkeys(("ar", "se", "low", "high", "t", "p_value", "n_observations"), np.nan)
+        return {**empty, "note": f"{ledger['reason']}: {ledger['detail']}"}
+    i = results.locate(event_id)
+    one = results.car(0, 0).iloc[i]
+    half = stats.t.ppf(0.975, one["df"]) * one["se"]
+    return {
+        "ar": one["car"],
+        "se": one["se"],
+        "low": one["car"] - half,
+        "high": one["car"] + half,
+        "t": one["t"],
+        "p_value": one["p_value"],
+        "n_observations": results.parameters["n_observations"].iloc[i],
+        "note": "",
+    }

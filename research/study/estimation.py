@@ -1,0 +1,396 @@
+"""The batched numerical kernels: arrays in, arrays out, no pandas and no loop over events.
+
+Layout
+------
+Returns are *firm-major* and padded: an array of shape ``(n_firms, n_columns)`` whose
+columns are the sessions of the grid with NaN columns before and after, so that every
+window of every event lies inside it. An estimation window is then one contiguous
+run of memory, and reading it is what the kernel's time is spent on.
+
+Notation follows Campbell, Lo and MacKinlay (1997, ch. 4): ``y = R - offset`` is
+regressed on a constant and ``p`` regressors ``z``; ``M`` usable rows, ``k``
+estimated coefficients.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+#: Events handled together. Small enough for the temporaries to stay in the
+#: second-level cache, large enough for numpy's overhead per call not to matter.
+CHUNK = 160
+
+#: Regressors whose scaled cross-product matrix has a smaller reciprocal condition
+#: number than this are collinear on the window.
+COLLINEAR = 1e-13
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Padded firm-major arrays that every window is read from.
+
+    Attributes
+    ----------
+    y : ndarray of shape (n_firms, n_columns)
+        Return minus the model's offset; NaN where the return, the offset or any
+        regressor is missing.
+    y_estimation : ndarray of shape (n_firms, n_columns)
+        The same with the cut days set to NaN; the estimation windows are read here.
+    regressors : ndarray of shape (p, n_columns)
+        Regressors without the constant, 0 where missing (``y`` is NaN there).
+    constant : bool
+        Whether the model has an intercept.
+    """
+
+    y: Floats
+    y_estimation: Floats
+    regressors: Floats
+    constant: bool
+
+    @property
+    def n_coefficients(self) -> int:
+        """The number of estimated coefficients ``k``."""
+        return int(self.constant) + len(self.regressors)
+
+
+@dataclass(frozen=True)
+class Events:
+    """Where the events sit in a panel.
+
+    Attributes
+    ----------
+    firm, day : ndarray of int64, shape (n_events,)
+        Row and column of day zero in the panel.
+    keep_own : ndarray of bool, shape (n_events, 3)
+        For the relative days -1, 0, +1: true where the day is cut from
+        ``y_estimation`` on account of this very event only. These days count
+        for this event if its estimation window reaches them (the cut concerns a
+        firm's *other* announcements).
+    """
+
+    firm: Ints
+    day: Ints
+    keep_own: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.firm)
+
+    def part(self, rows: slice | NDArray[np.intp]) -> Events:
+        """The events of ``rows`` only."""
+        return Events(self.firm[rows], self.day[rows], self.keep_own[rows])
+
+
+@dataclass(frozen=True)
+class LinearFit:
+    """Estimates of one linear model for every event.
+
+    The prediction of relative day ``t`` is ``intercept + z_t @ slopes`` and its
+    error has variance ``sigma**2 * C_t`` with, for a model with a constant,
+    ``C_t = 1 + 1/M + (z_t - centre)' G (z_t - centre)`` (METHODS 3.3; Patell 1976,
+    p. 256; Campbell, Lo and MacKinlay 1997, sec. 4.4.2). Without a constant
+    ``centre`` is 0 and the ``1/M`` is absent.
+
+    Attributes
+    ----------
+    intercept, sigma, r_squared : ndarray of shape (n_events,)
+        ``sigma`` is ``sqrt(SSR / (M - k))``. All NaN where there are not more rows
+        than coefficients or the regressors are collinear.
+    slopes, centre : ndarray of shape (n_events, p)
+    gram_inverse : ndarray of shape (n_events, p, p)
+        ``G``, the inverse of the (centred) cross products of the regressors.
+    n_observations : ndarray of int64, shape (n_events,)
+        ``M``, complete rows of the estimation window after the cut.
+    collinear : ndarray of bool, shape (n_events,)
+        The regressors do not identify the coefficients on this window.
+    """
+
+    constant: bool
+    intercept: Floats
+    slopes: Floats
+    sigma: Floats
+    r_squared: Floats
+    n_observations: Ints
+    centre: Floats
+    gram_inverse: Floats
+    collinear: NDArray[np.bool_]
+
+    @property
+    def n_coefficients(self) -> int:
+        """The number of estimated coefficients ``k``."""
+        return int(self.constant) + self.slopes.shape[1]
+
+    @property
+    def degrees_of_freedom(self) -> Ints:
+        """``M - k`` per event."""
+        return self.n_observations - self.n_coefficients
+
+
+def run_in_chunks(work: Callable[[slice], None], n: int, chunk: int = CHUNK, workers: int | None = None) -> None:
+    """Call ``work`` on consecutive slices of ``range(n)``, on all cores when it pays.
+
+    numpy releases the interpreter's lock inside its loops, so threads suffice and
+    nothing is copied. Slices write to disjoint rows; the result does not depend
+    on the number of threads.
+    """
+    slices = [slice(start, min(start + chunk, n)) for start in range(0, n, chunk)]
+    threads = min(workers or os.cpu_count() or 1, max(1, len(slices) // 8))
+    if threads == 1:
+        for part in slices:
+            work(part)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        # Leaving the with block waits; list() re-raises what a worker raised.
+        list(pool.map(work, slices))
+
+
+def gather(values: Floats, rows: Ints, first: Ints, length: int) -> Floats:
+    """Runs of ``length`` columns, one an event: ``values[rows[i], first[i]:first[i] + length]``.
+
+    Returns
+    -------
+    ndarray of shape (n_events, length)
+        A fresh array.
+    """
+    return sliding_window_view(values, length, axis=1)[rows, first]
+
+
+def estimation_returns(panel: Panel, events: Events, estimation: tuple[int, int]) -> Floats:
+    """``y`` over the estimation window, NaN on missing and cut days; shape (n_events, T1 - T0 + 1)."""
+    start, end = estimation
+    window = gather(panel.y_estimation, events.firm, events.day + start, end - start + 1)
+    for offset in (-1, 0, 1):
+        if start <= offset <= end:
+            own = panel.y[events.firm, events.day + offset]
+            column = window[:, offset - start]
+            np.copyto(column, own, where=events.keep_own[:, offset + 1])
+    return window
+
+
+def fit_linear(panel: Panel, events: Events, estimation: tuple[int, int], workers: int | None = None) -> LinearFit:
+    """Ordinary least squares of every event's estimation window at once.
+
+    Two passes as in a careful textbook: means first, then centred cross products
+    and explicit residuals, so that nothing is lost to cancellation however well
+    the regressors explain the return.
+
+    Parameters
+    ----------
+    panel : Panel
+    events : Events
+    estimation : (int, int)
+        First and last relative day, both included.
+    workers : int, optional
+        Threads; by default the number of cores.
+
+    Returns
+    -------
+    LinearFit
+    """
+    n, p = len(events), len(panel.regressors)
+    fit = LinearFit(
+        constant=panel.constant,
+        intercept=np.zeros(n),
+        slopes=np.empty((n, p)),
+        sigma=np.empty(n),
+        r_squared=np.empty(n),
+        n_observations=np.empty(n, dtype=np.int64),
+        centre=np.zeros((n, p)),
+        gram_inverse=np.empty((n, p, p)),
+        collinear=np.zeros(n, dtype=bool),
+    )
+    run_in_chunks(lambda rows: _fit_chunk(panel, events.part(rows), estimation, fit, rows), n, workers=workers)
+    return fit
+
+
+def _fit_chunk(panel: Panel, events: Events, estimation: tuple[int, int], fit: LinearFit, rows: slice) -> None:
+    """Fill ``rows`` of ``fit``."""
+    y = estimation_returns(panel, events, estimation)
+    missing = np.isnan(y)
+    present = (~missing).astype(np.float64)
+    np.copyto(y, 0.0, where=missing)
+    m = present.sum(axis=1)
+    # Rows without an observation are settled below; 1 keeps the arithmetic quiet.
+    m_safe = np.maximum(m, 1.0)
+
+    largest = np.maximum(y.max(axis=1), -y.min(axis=1))
+    y_mean = y.sum(axis=1) / m_safe if panel.constant else np.zeros(len(y))
+    if panel.constant:
+        y -= y_mean[:, None]
+        y *= present
+    total = np.einsum("ij,ij->i", y, y)
+
+    centred = []
+    for j, regressor in enumerate(panel.regressors):
+        z = sliding_window_view(regressor, y.shape[1])[events.day + estimation[0]]
+        if panel.constant:
+            mean = np.einsum("ij,ij->i", z, present) / m_safe
+            fit.centre[rows, j] = mean
+            z -= mean[:, None]
+        z *= present
+        centred.append(z)
+    slopes, inverse, collinear = _solve(centred, y)
+
+    for j, z in enumerate(centred):
+        z *= slopes[:, j, None]
+        y -= z
+    ssr = np.einsum("ij,ij->i", y, y)
+    # Residuals at the level of rounding are zero: a stock that is its own market.
+    rounding = 8 * np.finfo(np.float64).eps * largest
+    ssr[ssr <= m * rounding**2] = 0.0
+
+    df = m - panel.n_coefficients
+    undefined = (df <= 0) | collinear
+    with np.errstate(divide="ignore", invalid="ignore"):
+        sigma = np.sqrt(ssr / np.where(undefined, np.nan, df))
+        explained = 1 - ssr / np.where(undefined | (total == 0), np.nan, total)
+    slopes[undefined] = np.nan
+    fit.slopes[rows] = slopes
+    fit.gram_inverse[rows] = inverse
+    fit.collinear[rows] = collinear
+    fit.sigma[rows] = sigma
+    fit.r_squared[rows] = explained if panel.n_coefficients else np.nan
+    fit.n_observations[rows] = m.astype(np.int64)
+    if panel.constant:
+        intercept = y_mean - np.einsum("ij,ij->i", slopes, fit.centre[rows])
+        fit.intercept[rows] = np.where(undefined, np.nan, intercept)
+
+
+def _solve(regressors: list[Floats], y: Floats) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    """Slopes, inverse cross products and a flag for collinear windows, event by event."""
+    n, p = len(y), len(regressors)
+    if p == 0:
+        return np.zeros((n, 0)), np.zeros((n, 0, 0)), np.zeros(n, dtype=bool)
+    gram, moment = np.empty((n, p, p)), np.empty((n, p))
+    for i, left in enumerate(regressors):
+        moment[:, i] = np.einsum("ij,ij->i", left, y)
+        for j, right in enumerate(regressors[: i + 1]):
+            gram[:, i, j] = gram[:, j, i] = np.einsum("ij,ij->i", left, right)
+    scale = np.sqrt(np.einsum("ijj->ij", gram))
+    # A "constant" regressor leaves rounding noise behind its mean, not zero.
+    flat = (scale <= 1e-14 * np.sqrt(y.shape[1])).any(axis=1)
+    scale[scale == 0] = 1.0
+    unit = gram / (scale[:, :, None] * scale[:, None, :])
+    if p > 1:
+        roots = np.linalg.eigvalsh(unit)
+        collinear = flat | (roots[:, 0] < COLLINEAR * roots[:, -1])
+    else:
+        collinear = flat
+    unit[collinear] = np.eye(p)
+    inverse = np.linalg.inv(unit) if p > 1 else 1.0 / unit
+    inverse /= scale[:, :, None] * scale[:, None, :]
+    return np.einsum("ijk,ik->ij", inverse, moment), inverse, collinear
+
+
+def event_regressors(panel: Panel, events: Events, window: tuple[int, int]) -> Floats:
+    """Regressors over a relative window, ``z``; shape (n_events, L, p)."""
+    start, end = window
+    columns = events.day[:, None] + np.arange(start, end + 1)
+    return np.moveaxis(panel.regressors[:, columns], 0, -1)
+
+
+def abnormal_returns(
+    panel: Panel, events: Events, fit: LinearFit, window: tuple[int, int], workers: int | None = None
+) -> tuple[Floats, Floats]:
+    """Abnormal returns and their forecast-error corrected standard errors over a window.
+
+    Returns
+    -------
+    abnormal, standard_errors : ndarray of shape (n_events, L)
+        ``AR_t = y_t - intercept - z_t' slopes`` and ``sigma sqrt(C_t)``, both NaN
+        where the return or a regressor is missing.
+    """
+    length = window[1] - window[0] + 1
+    abnormal = np.empty((len(events), length))
+    errors = np.empty_like(abnormal)
+
+    def work(rows: slice) -> None:
+        part = events.part(rows)
+        y = gather(panel.y, part.firm, part.day + window[0], length)
+        c = np.full_like(y, 1.0)
+        if fit.constant:
+            y -= fit.intercept[rows, None]
+            c += 1.0 / np.maximum(fit.n_observations[rows, None], 1)
+        if len(panel.regressors):
+            z = event_regressors(panel, part, window)
+            y -= np.einsum("ilp,ip->il", z, fit.slopes[rows])
+            z -= fit.centre[rows, None, :]
+            c += np.einsum("ilp,ipq,ilq->il", z, fit.gram_inverse[rows], z, optimize=True)
+        abnormal[rows] = y
+        np.sqrt(c, out=c)
+        c *= fit.sigma[rows, None]
+        c[np.isnan(y)] = np.nan
+        errors[rows] = c
+
+    run_in_chunks(work, len(events), chunk=16 * CHUNK, workers=workers)
+    return abnormal, errors
+
+
+def cumulative(
+    panel: Panel, events: Events, fit: LinearFit, abnormal: Floats, window: tuple[int, int]
+) -> tuple[Floats, Floats, Ints]:
+    r"""Cumulative abnormal return over the present days of a window, with its variance factor.
+
+    .. math::  CAR_i = \sum_{t \in W} AR_{it}, \qquad
+               Var(CAR_i) = \sigma_i^2 \left[L + L^2/M + d'Gd\right], \quad
+               d = \sum_{t \in W} (z_t - \bar z)
+
+    The full covariance of the forecast errors (METHODS 3.4; Mikkelson and Partch
+    1988, JFE 20), not only its diagonal.
+
+    Parameters
+    ----------
+    abnormal : ndarray of shape (n_events, L)
+        Abnormal returns of the window's days, NaN where missing.
+
+    Returns
+    -------
+    car, factor : ndarray of shape (n_events,)
+        Sum over the days present, and the bracket above on those days.
+    n_days : ndarray of int64, shape (n_events,)
+        Days present; the caller applies its policy for the others.
+    """
+    present = ~np.isnan(abnormal)
+    n_days = present.sum(axis=1)
+    car = np.where(present, abnormal, 0.0).sum(axis=1)
+    factor = n_days.astype(np.float64)
+    if fit.constant:
+        factor += n_days**2 / np.maximum(fit.n_observations, 1)
+    if len(panel.regressors):
+        z = event_regressors(panel, events, window)
+        d = np.einsum("ilp,il->ip", z, present.astype(np.float64)) - n_days[:, None] * fit.centre
+        factor += np.einsum("ip,ipq,iq->i", d, fit.gram_inverse, d, optimize=True)
+    return car, factor, n_days
+
+
+def residuals(
+    panel: Panel, events: Events, fit: LinearFit, estimation: tuple[int, int]
+) -> Floats:
+    """Residuals of the estimation window, NaN on days that were not used; shape (n_events, T1 - T0 + 1)."""
+    e = estimation_returns(panel, events, estimation)
+    e -= fit.intercept[:, None]
+    if len(panel.regressors):
+        e -= np.einsum("ilp,ip->il", event_regressors(panel, events, estimation), fit.slopes)
+    return e
+
+
+def select(fit: LinearFit, rows: NDArray[np.intp] | slice) -> LinearFit:
+    """The estimates of some events only."""
+    return replace(
+        fit,
+        **{name: getattr(fit, name)[rows] for name in LinearFit.__dataclass_fields__ if name != "constant"},
+    )
+
+
+def chunks(n: int, size: int) -> Iterator[slice]:
+    """Consecutive slices of ``range(n)``."""
+    return (slice(start, min(start + size, n)) for start in range(0, n, size))

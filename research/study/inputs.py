@@ -1,0 +1,139 @@
+"""Checks of a study's inputs: one error that names everything that cannot be used."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from research.errors import InputError, ParameterError, in_words, nearest, offences
+from research.events.announcements import Announcements
+from research.events.calendar import TradingCalendar
+
+Floats = NDArray[np.float64]
+
+
+def as_announcements(events: Announcements | pd.DataFrame) -> Announcements:
+    """The table of events, checked if it was not yet."""
+    return events if isinstance(events, Announcements) else Announcements.from_frame(events)
+
+
+def check_returns(returns: pd.DataFrame, calendar: TradingCalendar) -> pd.DataFrame:
+    """A float copy on every session of the span; one error for whatever cannot be used."""
+    if not isinstance(returns, pd.DataFrame) or returns.empty:
+        raise InputError("no returns", parameter="returns", remedy="Pass a DataFrame, sessions x tickers.")
+    columns = pd.Index(returns.columns)
+    if columns.has_duplicates:
+        raise InputError(
+            "ticker columns appear twice: " + in_words(columns[columns.duplicated()].unique()),
+            parameter="returns",
+            remedy="Keep one column a ticker.",
+        )
+    index = session_labels(returns.index, "returns")
+    kinds = {str(column): dtype for column, dtype in returns.dtypes.items() if not pd.api.types.is_numeric_dtype(dtype)}
+    if kinds:
+        raise InputError(
+            "columns that are not numeric: " + in_words(kinds), parameter="returns", remedy="Convert them to floats."
+        )
+    values = returns.to_numpy(dtype=np.float64, na_value=np.nan)
+    # One pass decides; the slow search for the culprits runs only when there are any.
+    with np.errstate(invalid="ignore"):
+        impossible = bool(np.isinf(values).any() or (values < -1).any())
+    if impossible:
+        raise InputError(
+            "returns that are infinite or below -100%",
+            parameter="returns",
+            rows=_impossible_returns(values, index, columns),
+            remedy="Simple returns in decimals are expected; missing days are NaN.",
+        )
+    frame = pd.DataFrame(values, index=index, columns=columns.astype(str), copy=False)
+    if not index.is_monotonic_increasing:
+        frame = frame.sort_index()
+    sessions = calendar.sessions[calendar.sessions.slice_indexer(frame.index[0], frame.index[-1])]
+    strangers = frame.index.difference(sessions)
+    if len(strangers):
+        raise InputError(
+            f"dates that are no session of {calendar.code}",
+            parameter="returns",
+            rows=offences((f"{day:%Y-%m-%d}", "index", None, "not a session") for day in strangers),
+            remedy="Drop them, or name the right calendar.",
+        )
+    return frame if len(sessions) == len(frame) else frame.reindex(sessions)
+
+
+def _impossible_returns(values: Floats, index: pd.DatetimeIndex, columns: pd.Index) -> pd.DataFrame:
+    with np.errstate(invalid="ignore"):
+        where = np.argwhere(np.isinf(values) | (values < -1))
+    return offences(
+        (f"{index[i]:%Y-%m-%d}", str(columns[j]), float(values[i, j]), "impossible simple return") for i, j in where
+    )
+
+
+def session_labels(index: pd.Index, parameter: str) -> pd.DatetimeIndex:
+    """Session labels as naive midnight nanoseconds.
+
+    Raises
+    ------
+    InputError
+        If the index is no dates, has times of day, or repeats a date.
+    """
+    if not isinstance(index, pd.DatetimeIndex):
+        raise InputError(
+            "the index is not a DatetimeIndex", parameter=parameter, remedy="Use pd.to_datetime on the dates first."
+        )
+    labels = index.tz_localize(None).as_unit("ns")
+    if labels.isna().any():
+        raise InputError("the index has missing dates", parameter=parameter, remedy="Drop those rows.")
+    if not (labels == labels.normalize()).all():
+        raise InputError(
+            "the index has times of day", parameter=parameter, remedy="Label each session by its date at midnight."
+        )
+    if labels.has_duplicates:
+        repeated = labels[labels.duplicated()].unique()
+        raise InputError(
+            "dates that appear twice: " + in_words(f"{day:%Y-%m-%d}" for day in repeated),
+            parameter=parameter,
+            remedy="Keep one row a session.",
+        )
+    return labels
+
+
+def check_market(market: pd.Series | str | None, returns: pd.DataFrame) -> pd.Series | None:
+    """The market return on the grid of ``returns``."""
+    if market is None:
+        return None
+    if isinstance(market, str):
+        if market not in returns.columns:
+            raise ParameterError(
+                "no such column of `returns`",
+                parameter="market",
+                value=market,
+                remedy=nearest(market, list(returns.columns)) or "Pass the market return as a Series.",
+            )
+        return returns[market]
+    if isinstance(market, pd.DataFrame) and market.shape[1] == 1:
+        market = market.iloc[:, 0]
+    if not isinstance(market, pd.Series):
+        raise ParameterError(
+            "neither a Series nor a column name", parameter="market", value=type(market).__name__
+        )
+    labels = session_labels(market.index, "market")
+    if not pd.api.types.is_numeric_dtype(market.dtype):
+        raise InputError("the market return is not numeric", parameter="market", remedy="Convert it to floats.")
+    values = market.to_numpy(dtype=np.float64, na_value=np.nan)
+    with np.errstate(invalid="ignore"):
+        bad = np.flatnonzero(np.isinf(values) | (values < -1))
+    if len(bad):
+        raise InputError(
+            "market returns that are infinite or below -100%",
+            parameter="market",
+            rows=offences((f"{labels[i]:%Y-%m-%d}", "market", float(values[i]), "impossible") for i in bad),
+        )
+    aligned = pd.Series(values, index=labels, name=market.name).reindex(returns.index)
+    if aligned.isna().all():
+        raise InputError(
+            "the market return has no date in common with the returns",
+            parameter="market",
+            remedy=f"The returns span {returns.index[0]:%Y-%m-%d} to {returns.index[-1]:%Y-%m-%d}.",
+        )
+    return aligned

@@ -1,0 +1,125 @@
+"""A summary of a study that prints well and shows well in Jupyter."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from research.study.results import EventStudyResults
+
+#: The declared family of windows (METHODS 8): reaction, primary, surrounding, run-up.
+FAMILY = ((0, 0), (0, 1), (-1, 1), (-10, -1))
+
+
+@dataclass(frozen=True, repr=False)
+class Summary:
+    """Choices, ledger, mean CARs and tests of one study.
+
+    Attributes
+    ----------
+    choices : Series
+        Model, windows and policies in force.
+    ledger : Series
+        Input, used, and excluded events by reason.
+    means : DataFrame
+        Per window: mean CAR, standard error, confidence limits, share positive, N.
+    tests : DataFrame
+        As :meth:`EventStudyResults.test` returns them.
+    """
+
+    choices: pd.Series
+    ledger: pd.Series
+    means: pd.DataFrame
+    tests: pd.DataFrame
+
+    @classmethod
+    def of(cls, results: EventStudyResults, windows: Iterable[tuple[int, int]] | None = None) -> Summary:
+        """Summarise ``results`` over ``windows``, by default those of the declared family that were fitted."""
+        first, last = results.settings.window
+        family = [window for window in FAMILY if first <= window[0] and window[1] <= last]
+        chosen = list(windows) if windows is not None else family
+        return cls(_choices(results), _ledger(results), _means(results, chosen), results.test(chosen))
+
+    def __repr__(self) -> str:
+        blocks = [
+            "Event study",
+            "\n".join(f"{name:<20} {text}" for name, text in self.choices.items()),
+            "Events",
+            self.ledger.to_string(),
+            "Mean cumulative abnormal return, % (standard errors assume independent events)",
+            _percent(self.means).to_string(index=False),
+            "Tests",
+            _brief(self.tests).to_string(index=False, max_colwidth=60),
+        ]
+        return "\n\n".join(blocks)
+
+    def _repr_html_(self) -> str:
+        tables = [
+            ("Choices", self.choices.to_frame("choice")),
+            ("Events", self.ledger.to_frame()),
+            ("Mean cumulative abnormal return, %", _percent(self.means)),
+            ("Tests", _brief(self.tests)),
+        ]
+        return "".join(f"<h4>{html.escape(title)}</h4>{table.to_html(na_rep='')}" for title, table in tables)
+
+
+def _choices(results: EventStudyResults) -> pd.Series:
+    settings = results.settings
+    return pd.Series(
+        {
+            "model": f"{results.model.name}: {results.model.definition}",
+            "market": results.market_name or "none",
+            "event window": f"[{settings.window[0]}, {settings.window[1]}]",
+            "estimation window": f"[{settings.estimation[0]}, {settings.estimation[1]}], "
+            f"at least {settings.min_observations} usable days",
+            "other announcements": settings.other_announcements,
+            "unknown timing": settings.unknown_timing,
+            "missing days": "complete: an event leaves a window in which a day is missing",
+            "calendar": settings.calendar,
+        }
+    )
+
+
+def _ledger(results: EventStudyResults) -> pd.Series:
+    counts = {"input": len(results.ledger), "used": len(results)}
+    counts |= {f"excluded: {reason}": int(n) for reason, n in results.exclusions.items()}
+    return pd.Series(counts, name="events")
+
+
+def _means(results: EventStudyResults, windows: list[tuple[int, int]]) -> pd.DataFrame:
+    """Mean CAR per window with its cross-sectional standard error; one event shows its own."""
+    rows = []
+    for window in windows:
+        table = results.car(*window).dropna(subset=["car"])
+        car, n = table["car"], len(table)
+        se = table["se"].iloc[0] if n == 1 else (car.std(ddof=1) / np.sqrt(n) if n else np.nan)
+        rows.append(
+            {
+                "window": window,
+                "mean_car": car.mean() if n else np.nan,
+                "se": se,
+                "positive": (car > 0).mean() if n else np.nan,
+                "n_events": n,
+            }
+        )
+    return pd.DataFrame(rows, columns=["window", "mean_car", "se", "positive", "n_events"])
+
+
+def _percent(means: pd.DataFrame) -> pd.DataFrame:
+    shown = means.copy()
+    for name in ("mean_car", "se", "positive"):
+        shown[name] = (100 * shown[name]).round(3)
+    return shown
+
+
+def _brief(tests: pd.DataFrame) -> pd.DataFrame:
+    shown = tests[["window", "test", "statistic", "df", "p_value", "n_events", "definition", "note"]].copy()
+    shown["statistic"] = shown["statistic"].round(3)
+    shown["p_value"] = shown["p_value"].round(4)
+    return shown

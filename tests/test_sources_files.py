@@ -1,0 +1,718 @@
+"""A folder of one's own files, in the shapes and with the faults that people's files have."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import itertools
+import math
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from research.errors import InputError, NotFoundError, ParameterError, ResearchError, SourceError
+from research.resources import sample_directory
+from research.sources import sample
+from research.sources._dates import parse_dates, tidy_instants
+from research.sources._numbers import number
+from research.sources.files import FilesSource
+from research.sources.protocol import Source, open_source
+
+EVENTS = (
+    "ticker,announced_at,session,eps_actual,eps_estimate\n"
+    "ACME,2024-03-05,amc,1.10,1.00\n"
+    "ZZZ,2024-03-06,bmo,2,2.5\n"
+)
+#: Sessions of 2024-03-04 to 08, a Monday to Friday.
+DAYS = ["2024-03-04", "2024-03-05", "2024-03-06", "2024-03-07", "2024-03-08"]
+ACME = [100.0, 101.5, 1099.25, 1100.0, 1150.5]
+ZZZ = [50.0, 49.5, 49.0, 52.25, 52.0]
+
+
+def long_prices(sep=",", mark="."):
+    lines = [sep.join(["date", "ticker", "close"])]
+    for ticker, closes in (("ACME", ACME), ("ZZZ", ZZZ)):
+        lines += [
+            sep.join([day, ticker, str(c).replace(".", mark)]) for day, c in zip(DAYS, closes, strict=True)
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def wide_prices():
+    return "\n".join(["date,ACME,ZZZ", *(f"{d},{a},{z}" for d, a, z in zip(DAYS, ACME, ZZZ, strict=True))])
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Write a folder: keyword = content of NAME.csv; names with a suffix through a dictionary."""
+
+    def write(files=None, **tables):
+        directory = tmp_path / "mine"
+        directory.mkdir(exist_ok=True)
+        content = {f"{name}.csv": text for name, text in {"events": EVENTS, **tables}.items()} | (files or {})
+        for name, text in content.items():
+            path = directory / name
+            path.parent.mkdir(exist_ok=True)
+            if isinstance(text, pd.DataFrame):
+                text.to_parquet(path)
+            elif text is not None:
+                path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return directory
+
+    return write
+
+
+def expected_returns():
+    return {
+        ticker: [after / before - 1 for before, after in itertools.pairwise(closes)]
+        for ticker, closes in (("ACME", ACME), ("ZZZ", ZZZ))
+    }
+
+
+def assert_expected(source):
+    table = source.returns()
+    assert list(table.columns) == ["ACME", "ZZZ"]
+    assert list(table.index) == [pd.Timestamp(day) for day in DAYS]
+    assert table.index.dtype == "datetime64[ns]"
+    assert table.iloc[0].isna().all()
+    for ticker, values in expected_returns().items():
+        assert table[ticker].iloc[1:].tolist() == pytest.approx(values, abs=1e-15)
+
+
+def rows_of(error):
+    return {(str(row.row), row.column) for row in error.value.rows.itertuples()}
+
+
+# --- what loads -------------------------------------------------------------------------
+
+
+def test_a_plain_folder(folder):
+    source = open_source(f"files:{folder(prices=long_prices())}")
+    assert isinstance(source, Source)
+    assert source.name == "files:mine"
+    assert str(folder()) not in repr(source)
+    assert source.capabilities == {"announcements", "market", "prices"}
+    assert_expected(source)
+    events = source.announcements()
+    assert events.tickers == ["ACME", "ZZZ"]
+    assert list(events.timed()["day_zero"]) == [pd.Timestamp("2024-03-06"), pd.Timestamp("2024-03-06")]
+    assert events.frame["eps_actual"].tolist() == [1.10, 2.0]
+
+
+SHAPES = {
+    "wide": wide_prices(),
+    "index without a name": wide_prices().replace("date,", ",", 1),
+    "row numbers": "\n".join(
+        f"{i - 1 if i else ''},{line}" for i, line in enumerate(long_prices().splitlines())
+    ),
+    "byte order mark": b"\xef\xbb\xbf" + long_prices().encode(),
+    "utf-16": long_prices("\t").encode("utf-16"),
+    "windows line ends": long_prices().replace("\n", "\r\n"),
+    "blank lines": long_prices().replace("\n", "\n\n") + ",,\n , ,\n",
+    "semicolons": long_prices(";"),
+    "european": long_prices(";", ","),
+    "excel sep line": "sep=;\n" + long_prices(";", ","),
+    "tabs": long_prices("\t"),
+    "capitals and spaces": long_prices().replace("date,ticker,close", " Date , Ticker, Close "),
+    "dollars": long_prices().replace("1099.25", '"$1,099.25"').replace("1150.5", '"$ 1,150.50"'),
+    "quoted thousands": long_prices().replace("1099.25", '"1,099.25"').replace("1100.0", '"1,100"'),
+    "european thousands": long_prices(";", ",").replace("1099,25", "1.099,25 €").replace("1100,0", "1.100"),
+    "spaces and apostrophes": long_prices().replace("1099.25", "1\u00a0099.25").replace("1100.0", "1'100"),
+    "compact dates": long_prices().replace("2024-03-", "202403"),
+    "midnights": long_prices().replace(",ACME", " 00:00:00,ACME").replace(",ZZZ", "T00:00,ZZZ"),
+    "german dates": "\n".join(
+        ".".join(reversed(line[:10].split("-"))) + line[10:] if line[0] == "2" else line
+        for line in long_prices().splitlines()
+    ),
+    "month names": long_prices().replace("2024-03-04", "04-Mar-2024").replace("2024-03-05", '"Mar 5, 2024"'),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_shapes_that_load_right(folder, shape):
+    assert_expected(FilesSource(folder(prices=SHAPES[shape])))
+
+
+def test_slashed_dates_need_one_proof_or_a_format(folder):
+    days = pd.bdate_range("2024-03-04", "2024-03-15")
+    american = "date,ACME\n" + "\n".join(f"{d.month}/{d.day}/{d.year},{100 + i}" for i, d in enumerate(days))
+    british = "date,ACME\n" + "\n".join(f"{d:%d/%m/%Y},{100 + i}" for i, d in enumerate(days))
+    for text in (american, british):
+        assert list(FilesSource(folder(prices=text)).prices().sessions) == list(days)
+    early = "\n".join(american.splitlines()[:4])
+    with pytest.raises(InputError, match="date_format") as caught:
+        FilesSource(folder(prices=early)).prices()
+    assert len(caught.value.rows) == 3
+    told = folder({"columns.toml": 'date_format = "%m/%d/%Y"'}, prices=early)
+    assert list(FilesSource(told).prices().sessions) == list(days[:3])
+
+
+@pytest.mark.parametrize("ticker", ["TRUE", "NA", "NAN", "007", "1e5", "MAR1", "null", "None", "INF"])
+@pytest.mark.parametrize("wide", [True, False])
+def test_tickers_stay_text(folder, ticker, wide):
+    events = EVENTS.replace("ACME", ticker)
+    prices = (wide_prices() if wide else long_prices()).replace("ACME", ticker)
+    source = FilesSource(folder(events=events, prices=prices))
+    assert ticker in source.announcements().tickers
+    assert ticker in source.prices().tickers
+    assert source.returns([ticker]).notna().sum().item() == 4
+
+
+def test_parquet_is_as_good_as_csv(folder):
+    prices = pd.DataFrame({"ACME": ACME, "ZZZ": ZZZ}, index=pd.to_datetime(DAYS))
+    long = prices.rename_axis("date").reset_index().melt("date", var_name="ticker", value_name="close")
+    dated = long.assign(date=[stamp.date() for stamp in long["date"]], ticker=pd.Categorical(long["ticker"]))
+    events = pd.DataFrame(
+        {
+            "ticker": ["ACME", "ZZZ"],
+            "announced_at": [dt.date(2024, 3, 5), dt.date(2024, 3, 6)],
+            "session": ["amc", "bmo"],
+        }
+    )
+    for table in (prices, long, dated):
+        directory = folder({"prices.parquet": table, "events.parquet": events, "events.csv": None})
+        (directory / "events.csv").unlink(missing_ok=True)
+        source = FilesSource(directory)
+        assert_expected(source)
+        assert list(source.announcements().timed()["day_zero"]) == [pd.Timestamp("2024-03-06")] * 2
+
+
+def test_parquet_tickers_that_are_no_text(folder):
+    frame = pd.DataFrame({"date": pd.to_datetime(DAYS), "ticker": 10107, "close": ACME})
+    assert FilesSource(folder({"prices.parquet": frame})).prices().tickers == ["10107"]
+    with pytest.raises(InputError, match="ticker") as caught:
+        FilesSource(folder({"prices.parquet": frame.assign(ticker=True)})).prices()
+    assert len(caught.value.rows) == 5
+
+
+def test_columns_toml_maps_other_peoples_names(folder):
+    toml = """
+        timezone = "America/New_York"
+        market_symbol = "SPY"
+        [prices]
+        date = "Datum"
+        ticker = "Kürzel"
+        close = "PX_LAST"
+        [events]
+        ticker = "Symbol"
+        announced_at = "Report time"
+    """
+    text = long_prices(";", ",").replace("\n", ";1\n")
+    text = text.replace("date;ticker;close;1", "Datum;Kürzel;PX_LAST;close")
+    source = FilesSource(
+        folder(
+            {"columns.toml": toml.encode("utf-8-sig")},
+            prices=text,
+            events="Symbol,Report time\nACME,2024-03-05 16:05\n",
+            market="Date,Close,Adj Close\n2024-03-04,1,100\n2024-03-05,1,101\n2024-03-06,1,99.99\n",
+        )
+    )
+    assert_expected(source)
+    assert source.announcements().frame["announced_at"].iloc[0] == pd.Timestamp("2024-03-05T21:05Z")
+    assert source.market_symbol == "SPY"
+    market = source.market_returns("SPY")
+    assert market.name == "SPY"
+    assert market.tolist() == pytest.approx([0.01, -0.01], abs=1e-15)
+    with pytest.raises(NotFoundError, match="SPY"):
+        source.market_returns("^GSPC")
+
+
+def test_announcement_times_as_spreadsheets_write_them(folder):
+    events = (
+        "ticker,announced_at,call_at\n"
+        "A,3/25/2024 4:05 PM,3/25/2024 5:00 pm\n"
+        "B,2024-03-26T12:05:00-07:00,\n"
+        "C,26 Mar 2024 08:00:30,\n"
+        "D,25.03.2024 16:05,\n"
+        "E,3/26/2024 12:30 AM,\n"
+    )
+    told = folder({"columns.toml": 'timezone = "America/New_York"'}, events=events, prices=wide_prices())
+    times = FilesSource(told).announcements().frame["announced_at"]
+    assert [f"{t:%d %H:%M:%S}" for t in times] == [
+        "25 20:05:00",
+        "26 19:05:00",
+        "26 12:00:30",
+        "25 20:05:00",
+        "26 04:30:00",
+    ]
+    with pytest.raises(InputError, match=r"offset|timezone") as caught:
+        FilesSource(folder({"columns.toml": ""}, events=events, prices=wide_prices())).announcements()
+    assert {row for row, column in rows_of(caught) if column == "announced_at"} == {"2", "4", "5", "6"}
+
+
+def test_midnights_of_an_export_are_dates(folder):
+    events = "ticker,announced_at,session\nACME,2024-03-05 00:00:00,amc\nZZZ,2024-03-06 00:00:00,amc\n"
+    told = folder({"columns.toml": 'timezone = "America/New_York"'}, events=events, prices=wide_prices())
+    announcements = FilesSource(told).announcements()
+    assert announcements.frame["announced_at"].isna().all()
+    assert list(announcements.timed()["timing"]) == ["amc", "amc"]
+
+
+def test_event_numbers_and_covariates(folder):
+    events = (
+        "ticker;announced_at;session;eps_actual;eps_estimate;surprise_pct;size;sector\n"
+        "ACME;2024-03-05;amc;$ 1,10;(0,05);-3,5%;1.234,5;007\n"
+        "ZZZ;2024-03-06;bmo;N/A;0,4925;;17,25;012\n"
+    )
+    frame = FilesSource(folder(events=events, prices=wide_prices())).announcements().frame
+    assert frame.loc[0, ["eps_actual", "eps_estimate", "surprise_pct"]].tolist() == [1.10, -0.05, -3.5]
+    assert math.isnan(frame.loc[1, "eps_actual"])
+    assert math.isnan(frame.loc[1, "surprise_pct"])
+    assert frame["size"].tolist() == [1234.5, 17.25]
+    assert frame["sector"].tolist() == ["007", "012"]
+
+
+def test_metrics_come_with_the_announcements(folder):
+    metrics = (
+        "ticker,announced_at,metric,actual,estimate,unit,source\n"
+        "ACME,2024-03-05,users,3.29,3.31,billion,release\n"
+    )
+    source = FilesSource(folder(prices=wide_prices(), metrics=metrics))
+    assert "metrics" in source.capabilities
+    table = source.announcements().metrics
+    assert table[["metric", "actual", "estimate"]].to_numpy().tolist() == [["users", 3.29, 3.31]]
+
+
+def test_actions_make_total_returns(folder):
+    actions = (
+        "ticker,ex_date,dividend,split_ratio,absorbed\nZZZ,2024-03-06,0.5,,no\nACME,2024-03-06,,0.1,WAHR\n"
+    )
+    with pytest.raises(InputError, match=r"row 3, absorbed"):
+        FilesSource(folder(prices=wide_prices(), actions=actions)).prices()
+    source = FilesSource(folder(prices=wide_prices(), actions=actions.replace("WAHR", "TRUE")))
+    assert source.returns().loc["2024-03-06", "ZZZ"] == pytest.approx((49.0 + 0.5) / 49.5 - 1, abs=1e-15)
+    assert source.returns().loc["2024-03-06", "ACME"] == pytest.approx(1099.25 / 101.5 - 1, abs=1e-15)
+    assert source.prices(["ZZZ"]).returns().loc["2024-03-06", "ZZZ"] == pytest.approx(0.0, abs=1e-15)
+
+
+def test_a_download_with_adjusted_closes_may_keep_its_dividend_column(folder):
+    text = "Date,Ticker,Open,High,Low,Close,Adj Close,Volume,Dividends,Stock Splits\n"
+    text += '2024-03-04,ACME,10,11,9,10,5,"69,846,400",0,0\n2024-03-05,ACME,10,12,9,11,6,"1,000",0.5,0\n'
+    source = FilesSource(folder(prices=text))
+    assert source.returns().loc["2024-03-05", "ACME"] == pytest.approx(0.2)
+    assert source.prices().field("volume")["ACME"].tolist() == [69846400.0, 1000.0]
+
+
+# --- returns, market, factors, bars -----------------------------------------------------
+
+
+def test_returns_only(folder):
+    text = "date,ticker,ret\n2024-03-04,ACME,0.01\n2024-03-06,ACME,-2%\n2024-03-05,ZZZ,\n2024-03-06,ZZZ,0.5\n"
+    source = FilesSource(folder(returns=text))
+    assert "prices" not in source.capabilities
+    table = source.returns()
+    assert table.shape == (3, 2)
+    assert table["ACME"].tolist()[::2] == [0.01, -0.02]
+    assert math.isnan(table.loc["2024-03-05", "ACME"])
+    assert table["ZZZ"].dropna().tolist() == [0.5]
+    with pytest.raises(SourceError, match="returns"):
+        source.prices()
+    assert source.market_returns("ZZZ").to_dict() == {pd.Timestamp("2024-03-06"): 0.5}
+
+
+def test_wide_returns_in_percent(folder):
+    text = "date,ACME,ZZZ\n2024-03-04,1.5,-250\n2024-03-05,-101,3\n"
+    with pytest.raises(InputError, match="returns_unit") as caught:
+        FilesSource(folder(returns=text)).returns()
+    assert {row for row, _ in rows_of(caught)} == {"2 [ZZZ]", "3 [ACME]"}
+    told = folder(
+        {"columns.toml": 'returns_unit = "percent"'},
+        returns=text.replace("-250", "-2.5").replace("-101", "-1"),
+    )
+    assert FilesSource(told).returns().to_numpy().tolist() == pytest.approx(
+        np.array([[0.015, -0.025], [-0.01, 0.03]])
+    )
+
+
+def test_returns_on_days_without_a_session_or_twice(folder):
+    text = (
+        "date,ticker,ret\n2024-03-02,ACME,0.01\n2024-03-04,ACME,0.01\n2024-03-04,ACME,0.02\n2024-03-05,,1\n"
+    )
+    with pytest.raises(InputError) as caught:
+        FilesSource(folder(returns=text)).returns()
+    assert rows_of(caught) == {("2", "date"), ("4", "date"), ("5", "ticker")}
+
+
+def test_market_file_with_several_symbols_and_a_hole(folder):
+    market = (
+        "date,ticker,close\n2024-03-04,SPY,100\n2024-03-05,SPY,110\n2024-03-07,SPY,121\n2024-03-08,SPY,242\n"
+    )
+    market += "2024-03-04,QQQ,10\n2024-03-05,QQQ,5\n"
+    source = FilesSource(folder(prices=wide_prices(), market=market))
+    assert source.market_returns("SPY").to_dict() == pytest.approx(
+        {pd.Timestamp("2024-03-05"): 0.1, pd.Timestamp("2024-03-08"): 1.0}
+    )
+    assert source.market_returns("QQQ").tolist() == [-0.5]
+    assert source.market_returns("ZZZ").tolist() == pytest.approx(expected_returns()["ZZZ"])
+    with pytest.raises(NotFoundError, match="SPY"):
+        source.market_returns("^GSPC")
+
+
+def test_market_file_without_symbol_answers_to_any(folder):
+    source = FilesSource(
+        folder(prices=wide_prices(), market="date,ret\n2024-03-05,0.01\n2024-03-06,N/A\n2024-03-07,0.02\n")
+    )
+    market = source.market_returns("^GSPC")
+    assert market.name == "^GSPC"
+    assert market.tolist() == [0.01, 0.02]
+
+
+def test_market_levels_must_be_levels(folder):
+    text = "date,close\n2024-03-04,0\n2024-03-05,-1\n2024-03-05,5\n2024-03-09,5\n"
+    with pytest.raises(InputError) as caught:
+        FilesSource(folder(prices=wide_prices(), market=text)).market_returns()
+    assert rows_of(caught) == {("2", "close"), ("3", "close"), ("4", "date"), ("5", "date")}
+
+
+def test_factors(folder):
+    text = "date,Mkt-RF,SMB,RF\n20240305,1.20,-0.30,0.02\n20240304,-0.50,-99.99,0.02\n"
+    with pytest.raises(InputError, match="factors_unit"):
+        FilesSource(folder(prices=wide_prices(), factors=text)).factors()
+    source = FilesSource(
+        folder({"columns.toml": 'factors_unit = "percent"'}, prices=wide_prices(), factors=text)
+    )
+    table = source.factors()
+    assert list(table.columns) == ["Mkt-RF", "SMB", "RF"]
+    assert list(table.index) == [pd.Timestamp("2024-03-04"), pd.Timestamp("2024-03-05")]
+    assert table.iloc[1].tolist() == pytest.approx([0.012, -0.003, 0.0002])
+    assert math.isnan(table.loc["2024-03-04", "SMB"])
+
+
+def test_no_factors_is_an_error(folder):
+    with pytest.raises(SourceError, match=r"factors\.csv"):
+        FilesSource(folder(prices=wide_prices())).factors()
+
+
+def test_bars(folder):
+    good = "ts,close\n2024-03-05T16:00:00-05:00,10\n2024-03-05T16:01:00-05:00,11\n2024-03-05T21:02:00Z,12\n"
+    naive = "ts,close\n2024-03-05 16:00,10\n2024-03-05 16:01,11\n"
+    files = {"intraday/ACME_2024-03-05.csv": good, "intraday/ZZZ_2024-03-06.csv": naive}
+    source = FilesSource(folder(files, prices=wide_prices()))
+    assert "intraday" in source.capabilities
+    bars = source.intraday("ACME", "2024-03-05")
+    assert bars.price_at(pd.Timestamp("2024-03-05T21:02:00Z")) == 11
+    assert source.intraday("ACME", source.announcements().find("ACME", "2024-03-05")).frame.equals(bars.frame)
+    assert source.intraday("ACME", "2024-03-06") is None
+    assert source.intraday("../intraday/ACME", "2024-03-05") is None
+    with pytest.raises(InputError, match="timezone") as caught:
+        source.intraday("ZZZ", "2024-03-06")
+    assert rows_of(caught) == {("2", "ts"), ("3", "ts")}
+    told = FilesSource(folder({"columns.toml": 'timezone = "America/New_York"'}))
+    assert told.intraday("ZZZ", "2024-03-06").frame.index[0] == pd.Timestamp("2024-03-05T21:00Z")
+
+
+# --- what is refused --------------------------------------------------------------------
+
+
+def test_a_folder_that_cannot_be_used(folder, tmp_path):
+    with pytest.raises(SourceError, match="does not exist"):
+        FilesSource(tmp_path / "nowhere")
+    (tmp_path / "file.csv").write_text(EVENTS)
+    with pytest.raises(SourceError, match="not a folder"):
+        FilesSource(tmp_path / "file.csv")
+    with pytest.raises(SourceError, match="no file of prices or returns"):
+        FilesSource(folder())
+    (tmp_path / "mine" / "events.csv").rename(tmp_path / "mine" / "event.csv")
+    with pytest.raises(SourceError, match=r"Did you mean 'event\.csv'"):
+        FilesSource(tmp_path / "mine")
+    (tmp_path / "mine" / "data.xlsx").write_bytes(b"PK\x03\x04")
+    with pytest.raises(SourceError, match="CSV UTF-8"):
+        FilesSource(tmp_path / "mine")
+
+
+def test_one_table_twice(folder):
+    directory = folder(
+        {"prices.parquet": pd.DataFrame({"date": DAYS, "ticker": "A", "close": ACME})}, prices=wide_prices()
+    )
+    with pytest.raises(SourceError, match="twice"):
+        FilesSource(directory)
+
+
+BAD_TABLES = {
+    "no bytes": (b"", "empty"),
+    "blank": ("\n \n", "empty"),
+    "header only": ("date,ticker,close\n", "no rows"),
+    "workbook": (b"PK\x03\x04rest", "Excel"),
+    "nul bytes": (b"date,ticker\x00", "NUL"),
+    "open quote": ('date,ticker,close\n2024-03-04,"ACME,5\n', "quotation"),
+    "same name": ("date,ticker,close,close\n2024-03-04,A,1,1\n", "same name"),
+    "wrong name": ("date,ticker,clsoe\n2024-03-04,A,1\n", "columns.toml"),
+    "nothing known": ("a,b,c\n1,2,3\n", r"\[prices\] date"),
+    "one ticker without its name": ("Date,Open,High,Low,Close\n2024-03-04,1,1,1,1\n", "ticker"),
+    "dates alone": ("date\n2024-03-04\n", "ticker"),
+    "only blanks": ("date,ACME\n2024-03-04,\n", "no number"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_TABLES)
+def test_tables_that_are_no_tables(folder, case):
+    text, words = BAD_TABLES[case]
+    with pytest.raises(InputError, match=words) as caught:
+        FilesSource(folder(prices=text)).prices()
+    assert "prices.csv" in str(caught.value)
+    with pytest.raises(ResearchError, match=r"events\.csv"):
+        FilesSource(folder(prices=wide_prices(), events=text)).announcements()
+
+
+def test_wrong_names_suggest_the_nearest(folder):
+    with pytest.raises(InputError, match="Did you mean 'clsoe'"):
+        FilesSource(folder(prices=long_prices().replace("close", "clsoe"))).prices()
+    with pytest.raises(InputError, match="Did you mean 'anounced_at'"):
+        FilesSource(
+            folder(prices=wide_prices(), events=EVENTS.replace("announced_at", "anounced_at"))
+        ).announcements()
+
+
+def test_every_bad_cell_is_named_with_its_line(folder):
+    text = (
+        "date,ticker,close\n"
+        "2024-03-04,ACME,100\n"
+        "2024-03-05,ACME,abc\n"
+        "\n"
+        "45357,ACME,#DIV/0!\n"
+        "2024-03-07,ACME,5%\n"
+        "31.02.2024,ACME,7\n"
+        "2024-03-08 09:30,ACME,7\n"
+        "3/8/24,ACME,7\n"
+        "2024-03-09,ACME,8\n"
+        "2024-03-08,ACME,-8\n"
+    )
+    with pytest.raises(InputError) as caught:
+        FilesSource(folder(prices=text)).prices()
+    assert rows_of(caught) == {
+        ("3", "close"),
+        ("5", "date"),
+        ("5", "close"),
+        ("6", "close"),
+        ("7", "date"),
+        ("8", "date"),
+        ("9", "date"),
+        ("10", "date"),
+        ("11", "close"),
+    }
+    message = str(caught.value)
+    assert "2024-03-06" in message  # what the serial number 45357 would be
+    assert "prices.csv" in message
+    assert "lines of the file" in message
+
+
+def test_every_bad_event_is_named_with_its_line(folder):
+    events = (
+        "ticker,announced_at,session,eps_actual\n"
+        "ACME,2024-03-05,amc,1\n"
+        "../../x,2024-03-05,amc,1\n"
+        "\n"
+        '"Q",45356,amc,1\n'
+        "R,2024-03-05,later,1\n"
+        "S,2024-03-05,amc,one\n"
+        "ACME,2024-03-05,amc,1\n"
+        "T,1/2/2024,amc,1\n"
+    )
+    with pytest.raises(InputError) as caught:
+        FilesSource(folder(prices=wide_prices(), events=events)).announcements()
+    assert {row for row, _ in rows_of(caught)} == {"3", "5", "6", "7", "8", "9"}
+    assert "events.csv" in str(caught.value)
+
+
+def test_wide_cells_are_named_by_line_and_ticker(folder):
+    with pytest.raises(InputError) as caught:
+        FilesSource(folder(prices=wide_prices().replace("101.5", "-101.5").replace("49.5", "n.m."))).prices()
+    assert rows_of(caught) == {("3 [ACME]", "close"), ("3", "ZZZ")}
+
+
+def test_ragged_rows_are_named(folder):
+    text = long_prices() + "Source: somewhere\n2024-03-11,ZZZ,51,5\n"
+    with pytest.raises(InputError) as caught:
+        FilesSource(folder(prices=text)).prices()
+    assert rows_of(caught) == {("12", "line"), ("13", "line")}
+
+
+def test_line_numbers_survive_quoted_line_breaks(folder):
+    text = 'date,ticker,close,note\n2024-03-04,A,1,"two\nlines"\n2024-03-05,A,x,\n'
+    with pytest.raises(InputError) as caught:
+        FilesSource(folder(prices=text)).prices()
+    assert rows_of(caught) == {("4", "close")}
+
+
+def test_old_encodings_are_named_by_line(folder):
+    text = (
+        EVENTS.replace("eps_estimate", "eps_estimate,name")
+        .replace("1.00", "1.00,Müller")
+        .replace("2.5", "2.5,x")
+    )
+    with pytest.raises(InputError, match="UTF-8") as caught:
+        FilesSource(folder(events=text.encode("cp1252"), prices=wide_prices())).announcements()
+    assert rows_of(caught) == {("2", "line")}
+
+
+def test_mixed_decimal_marks_are_named(folder):
+    text = long_prices(";", ",").replace("49,5", "49.5")
+    with pytest.raises(InputError, match="mixes") as caught:
+        FilesSource(folder(prices=text)).prices()
+    assert rows_of(caught) == {("8", "close")}
+
+
+def test_a_comma_that_could_be_either_is_refused_until_told(folder):
+    text = 'date;ticker;close\n2024-03-04;A;"1,234"\n2024-03-05;A;"1,235"\n'
+    with pytest.raises(InputError, match="decimal = ") as caught:
+        FilesSource(folder(prices=text)).prices()
+    assert len(caught.value.rows) == 2
+    for mark, expected in ((",", 1.234), (".", 1234.0)):
+        told = FilesSource(folder({"columns.toml": f'decimal = "{mark}"'}, prices=text))
+        assert told.prices().field("close")["A"].iloc[0] == expected
+
+
+BAD_TOML = {
+    "no toml": ("[prices\n", "TOML"),
+    "latin-1": ('market_symbol = "ü"'.encode("latin-1"), "UTF-8"),
+    "unknown key": ('timezon = "UTC"\n', "timezone"),
+    "unknown zone": ('timezone = "America/NewYork"\n', "America/New_York"),
+    "unknown table": ('[price]\nclose = "x"\n', "prices"),
+    "unknown column": ('[prices]\nclosing = "x"\n', "close"),
+    "no text": ("[prices]\nclose = 5\n", "text"),
+    "two names for one": ('[prices]\nclose = "x"\nopen = "x"\n', "two of our names"),
+    "market as a key": ('market = "SPY"\n', "market_symbol"),
+    "unit": ('returns_unit = "bp"\n', "percent"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_TOML)
+def test_columns_toml_that_cannot_be_followed(folder, case):
+    text, words = BAD_TOML[case]
+    with pytest.raises(InputError, match=words):
+        FilesSource(folder({"columns.toml": text}, prices=wide_prices()))
+
+
+def test_columns_toml_that_names_what_is_not_there(folder):
+    directory = folder(
+        {"columns.toml": '[prices]\nclose = "PX_LST"\n'}, prices=long_prices().replace("close", "PX_LAST")
+    )
+    with pytest.raises(InputError, match="Did you mean 'PX_LAST'"):
+        FilesSource(directory).prices()
+
+
+def test_unknown_tickers_and_calendars(folder):
+    source = FilesSource(folder(prices=wide_prices()))
+    for ask in (source.announcements, source.prices, source.returns):
+        with pytest.raises(NotFoundError, match="ACME"):
+            ask(["ACMEE"])
+    with pytest.raises(ParameterError, match="XNYS"):
+        FilesSource(folder({"columns.toml": 'calendar = "XNYSE"'})).prices()
+
+
+# --- fingerprints and copies ------------------------------------------------------------
+
+
+def test_fingerprint_covers_what_is_used_and_nothing_else(folder):
+    files = {
+        "columns.toml": 'market_symbol = "SPY"',
+        "notes.txt": "x",
+        "intraday/ACME_2024-03-05.csv": "ts,close\n",
+    }
+    directory = folder(files, prices=wide_prices())
+    found = FilesSource(directory).fingerprint()
+    assert list(found["files"]) == [
+        "columns.toml",
+        "events.csv",
+        "intraday/ACME_2024-03-05.csv",
+        "prices.csv",
+    ]
+    for name, digest in found["files"].items():
+        assert hashlib.sha256((directory / name).read_bytes()).hexdigest() == digest
+    (directory / "notes.txt").write_text("y")
+    assert FilesSource(directory).fingerprint() == found
+    (directory / "prices.csv").write_text(wide_prices() + "\n")
+    assert FilesSource(directory).fingerprint()["sha256"] != found["sha256"]
+
+
+def test_callers_cannot_change_what_others_get(folder):
+    source = FilesSource(folder(prices=wide_prices(), market="date,ret\n2024-03-05,0.01\n"))
+    returns, market = source.returns(), source.market_returns()
+    returns.iloc[:] = 9.0
+    market.iloc[:] = 9.0
+    assert_expected(source)
+    assert source.market_returns().tolist() == [0.01]
+
+
+# --- the whole way ----------------------------------------------------------------------
+
+
+def test_the_sample_written_out_as_csv_comes_back_the_same(tmp_path):
+    shipped = sample_directory()
+    for name in ("events.csv", "actions.csv", "metrics.csv"):
+        shutil.copy(shipped / name, tmp_path)
+    pd.read_parquet(shipped / "prices_daily.parquet").to_csv(tmp_path / "prices.csv")
+    pd.read_parquet(shipped / "market_daily.parquet").to_csv(tmp_path / "market.csv", index=False)
+    (tmp_path / "intraday").mkdir()
+    bars = pd.read_parquet(shipped / "intraday_META_2024-10-30.parquet")
+    bars["ts"] = bars["ts"].dt.tz_convert("America/New_York").map(pd.Timestamp.isoformat)
+    bars.to_csv(tmp_path / "intraday" / "META_2024-10-30.csv", index=False)
+    source = FilesSource(tmp_path)
+    assert source.capabilities == sample.SampleSource().capabilities
+    returns, expected = source.returns(), sample.prices().returns()
+    pd.testing.assert_frame_equal(
+        returns.iloc[1:], expected.loc[returns.index[1:], returns.columns], check_exact=True
+    )
+    events = source.announcements()
+    pd.testing.assert_frame_equal(events.frame, sample.announcements().frame)
+    pd.testing.assert_frame_equal(events.metrics, sample.metrics())
+    pd.testing.assert_series_equal(source.market_returns(), sample.market_returns(), check_freq=False)
+    row = events.find("META", "2024-10-30")
+    pd.testing.assert_frame_equal(source.intraday("META", row).frame, sample.intraday("META", row).frame)
+
+
+# --- cells ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("cell", "mark", "value"),
+    [
+        ("1,234.5", ".", 1234.5),
+        ("1.234,5", ",", 1234.5),
+        ("-$0.45", ".", -0.45),
+        ("$-0.45", ".", -0.45),
+        ("(0.45)", ".", -0.45),
+        ("US$5", ".", 5.0),
+        ("\u22120.5", ".", -0.5),
+        ("6.98464E+07", ".", 69846400.0),
+        ("6,98464E+07", ",", 69846400.0),
+        ("12 345", ".", 12345.0),
+        (".5", ".", 0.5),
+    ],
+)
+def test_numbers(cell, mark, value):
+    assert number(cell, mark) == value
+
+
+@pytest.mark.parametrize(
+    "cell", ["1,23.4", "12,34", "1.2.3", "5%", "#REF!", "12abc", "$", "1e", "0x1F", "e5", "TRUE", "5M"]
+)
+def test_no_numbers(cell):
+    with pytest.raises(ValueError, match="is "):
+        number(cell)
+
+
+@pytest.mark.parametrize("cell", ["", "N/A", "#N/A", "nan", "-", "null", "n.a.", "#N/A N/A"])
+def test_blanks(cell):
+    assert math.isnan(number(cell))
+
+
+def test_decimals_are_read_to_the_last_digit(folder):
+    cells = ["27.89345", "0.1", "1277.3", "123456.789012345"]
+    text = "date,ACME\n" + "\n".join(f"{day},{cell}" for day, cell in zip(DAYS, cells, strict=False))
+    closes = FilesSource(folder(prices=text)).prices().field("close")["ACME"]
+    assert [repr(float(value)) for value in closes] == cells
+
+
+def test_contradicting_slashes_are_not_guessed():
+    dates, wrong = parse_dates(pd.Series(["13/01/2024", "01/13/2024", "2024-01-16"], name="date"))
+    assert len(wrong) == 2
+    assert dates.notna().tolist() == [False, False, True]
+
+
+def test_an_impossible_clock_is_left_for_the_announcements_to_name():
+    tidy, wrong = tidy_instants(pd.Series(["2024-03-05 25:00", "2024-03-05 13:05 pm"], name="announced_at"))
+    assert not wrong
+    assert tidy.tolist() == ["2024-03-05T25:00", "2024-03-05T13:05 pm"]
