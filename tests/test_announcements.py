@@ -315,13 +315,11 @@ def test_tickers_accepted(name):
 @pytest.mark.parametrize(
     "name",
     [
-        *("../../x", "<script>", "A/B", "A B", "", "  ", ".", "..", "-A", "A\n", "A\x00", "É", "A" * 21),
+        *("../../x", "<script>", "A/B", "A B", "", "  ", ".", "..", "-A", "A\nB", "A\x00", "É", "A" * 21),
         *(None, float("nan"), True, 700, 7.0, dt.date(2024, 3, 1), "C:\\x", "A;B", "A'B", "%2e"),
     ],
 )
 def test_tickers_refused(name):
-    if isinstance(name, str) and name == "A\n":
-        name = "A\nB"
     rows = problem(table((name, "2024-10-30"), ("META", "2024-10-30")))
     assert list(rows["row"]) == [0]
     assert rows["column"].iloc[0] == "ticker"
@@ -447,7 +445,8 @@ def test_the_callers_frame_stays_as_it_was():
     before = frame.copy(deep=True)
     events = Announcements.from_frame(frame)
     pd.testing.assert_frame_equal(frame, before)
-    events.frame.loc[0, "x"] = 99
+    copy = events.frame
+    copy.loc[0, "x"] = 99
     assert events.frame["x"].iloc[0] == 1
 
 
@@ -552,9 +551,7 @@ def test_ledger_keeps_every_row_with_its_reason():
         False,
         False,
     ]
-    assert repr(ledger) == "Announcements(5 of 4 tickers... )".replace(
-        "4 tickers... ", "3 tickers, 2024-10-23..2024-10-31, 4 unusable"
-    )
+    assert repr(ledger) == "Announcements(5 of 3 tickers, 2024-10-23..2024-10-31, 4 unusable)"
 
 
 def test_hundreds_of_offences_all_travel_with_the_error():
@@ -720,7 +717,7 @@ def test_csv_ragged_lines(tmp_path):
             "line 3 of the file is not UTF-8",
         ),
         ("ticker,announced_at\n".encode("utf-16"), "UTF-8"),
-        (b"ticker,announced_at\nME\x00TA,2024-10-30\n", ""),
+        (b"ticker,announced_at\nME\x00TA,2024-10-30\n", "no ticker"),
         ("ticker,announced_at,ticker\nMETA,2024-10-30,x\n", "twice"),
     ],
 )
@@ -790,6 +787,7 @@ def test_select_and_for_ticker(sample):
     assert list(chosen.frame["ticker"]) == ["AAPL", "META"]
     assert list(chosen.timed()["day_zero"]) == [pd.Timestamp("2013-01-24"), pd.Timestamp("2024-10-31")]
     assert len(sample.select(sample.frame["ticker"] == "KO")) == 40
+    assert len(sample.select((sample.frame["ticker"] == "KO").astype("boolean"))) == 40
     assert len(sample.select(np.zeros(1040, dtype=bool))) == 0
     with pytest.raises(NotFoundError, match="META-earnings-2024-10-31"):
         sample.select(["META-earnings-2024-10-30"])
@@ -919,8 +917,8 @@ def test_bad_metrics_list_every_row():
             "estimate",
             "estimate_as_of",
         ]
+    twice = pd.concat([METRICS.iloc[:1]] * 2, ignore_index=True)
     with pytest.raises(InputError, match="repeats"):
-        twice = pd.concat([METRICS.iloc[:1]] * 2, ignore_index=True)
         Announcements.from_frame(table(("META", "2024-10-30", "amc")), metrics=twice)
 
 

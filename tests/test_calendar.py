@@ -311,7 +311,7 @@ def test_edges_of_the_span():
 def test_absurd_years_are_named_not_overflowed(year):
     with pytest.raises(InputError, match="1700 to 2200"):
         XNYS.day_zero([f"{year}-10-30T16:05Z"])
-    far = pd.DatetimeIndex([f"{year}-10-30"]).as_unit("s").tz_localize("UTC")
+    far = pd.DatetimeIndex(np.array([f"{year}-10-30"], dtype="M8[s]")).tz_localize("UTC")
     with pytest.raises(InputError, match="1700 to 2200"):
         XNYS.local_date(far)
 

@@ -135,7 +135,7 @@ def with_known_names(
     if problems:
         raise InputError(
             f"{what}: wrong column names",
-            rows=offences(("names", name, None, problem) for name, problem in problems),
+            rows=offences(("header", name, None, problem) for name, problem in problems),
             allowed=f"required {in_words(required)}; the table has {in_words(names)}",
             remedy='Rename them, or pass columns={"your name": "our name"}.',
         )

@@ -381,6 +381,8 @@ class Announcements:
         )
 
     def _mask(self, rows: Any) -> np.ndarray:
+        if isinstance(rows, pd.Series) and pd.api.types.is_bool_dtype(rows.dtype):
+            rows = rows.fillna(False).to_numpy(dtype=bool)  # comparisons may yield missing truth values
         given = np.asarray(rows)
         if given.dtype == bool:
             if given.shape != (len(self),):

@@ -18,7 +18,7 @@ from research.events.announcements import Announcements
 from research.events.calendar import TradingCalendar
 from research.events.surprises import percentage_surprise, surprise_class
 from research.reporting import words
-from research.reporting.tables import Column, Fragment, bullets, cards, facts, paragraph, table
+from research.reporting.tables import Column, Fragment, bullets, cards, facts, heading, numbered, paragraph, table
 from research.study.results import MIN_EARLIER_DAYS, EventStudyResults
 
 #: Sentence with which a report declines to say more than it knows.
@@ -26,6 +26,11 @@ NO_CAUSE = "The legs say when the price moved. They do not say why."
 
 def _pct(title: str, digits: int = 2) -> Column:
     return Column(f"{title}, %", lambda value: words.number(100 * value, digits, signed=True) if pd.notna(value) else "–")
+
+
+def _size(title: str, digits: int = 2) -> Column:
+    """A share of one without a sign, in per cent."""
+    return Column(f"{title}, %", lambda value: words.number(100 * value, digits) if pd.notna(value) else "–")
 
 
 def _num(title: str, digits: int = 2) -> Column:
@@ -139,12 +144,20 @@ class Case:
         return self.calendar.timezone
 
 
+def title(case: Case) -> Fragment:
+    """The report's heading: who, what and the move on day zero."""
+    period = f" {case.event['fiscal_period']}" if pd.notna(case.event.get("fiscal_period")) else ""
+    move = words.percent(case.day["return"])
+    return heading(f"{case.ticker}{period}, announced {case.event['announced_on']:%Y-%m-%d}: {move} on day zero")
+
+
 # -- sentences --------------------------------------------------------------------------
 
 
 def headline(case: Case) -> Fragment:
-    """The first paragraph: what happened, against which yardstick, and how sure one can be."""
-    return paragraph(" ".join([_what_came(case), _what_followed(case), _own_yardstick(case), _ordinary(case)]), "verdict")
+    """The first paragraphs: what happened; then against which yardstick, and how sure one can be."""
+    happened = " ".join(filter(None, [_what_came(case), _other_metrics(case), _guidance(case), _what_followed(case)]))
+    return paragraph(happened, "verdict") + paragraph(f"{_own_yardstick(case)} {_ordinary(case)}")
 
 
 def _when(case: Case) -> str:
@@ -169,6 +182,31 @@ def _what_came(case: Case) -> str:
             f"{named} ({words.percent(surprise, 1)})"
         )
     return text + "."
+
+
+def _other_metrics(case: Case) -> str:
+    """Every metric but EPS against the first consensus named for it."""
+    metrics = _own_metrics(case)
+    if metrics is None or "basis" not in metrics:
+        return ""
+    consensus = metrics[(metrics["basis"] == "consensus") & (metrics["metric"] != "eps")].dropna(subset=["actual", "estimate"])
+    rows = consensus.drop_duplicates("metric").itertuples()
+    found = [f"{row.metric.replace('_', ' ')} {words.percent(row.actual / row.estimate - 1, 1)}" for row in rows]
+    return f"Against expectations: {words.listing(found)}." if found else ""
+
+
+def _guidance(case: Case) -> str:
+    """What moved in the company's own outlook."""
+    metrics = _own_metrics(case)
+    if metrics is None or "basis" not in metrics:
+        return ""
+    moved = metrics[(metrics["basis"] == "previous_guidance") & (metrics["actual"] != metrics["estimate"])]
+    found = [
+        f"{row.metric.replace('_', ' ')} {'raised' if row.actual > row.estimate else 'lowered'} "
+        f"from {words.number(row.estimate, 0)} to {words.number(row.actual, 0)} {str(row.unit).replace('_', ' ')}"
+        for row in moved.dropna(subset=["actual", "estimate"]).itertuples()
+    ]
+    return f"Guidance: {words.listing(found)}." if found else ""
 
 
 def _what_followed(case: Case) -> str:
@@ -237,13 +275,13 @@ def announcement_table(case: Case) -> Fragment:
     metrics = _own_metrics(case)
     if metrics is None:
         return _eps_table(case)
-    shown = metrics.copy()
-    shown["metric"] = shown["metric"].str.replace("_", " ")
-    shown["unit"] = shown["unit"].str.replace("_", " ")
-    shown["basis"] = shown["basis"].str.replace("_", " ") if "basis" in shown else ""
+    shown = metrics.reset_index(drop=True)
+    for name in ("metric", "unit", "basis"):
+        shown[name] = shown[name].str.replace("_", " ") if name in shown else ""
     shown["difference"] = (shown["actual"] - shown["estimate"]) / shown["estimate"].abs()
-    source = shown["estimate_source"] if "estimate_source" in shown else shown["source"]
-    shown["expected_by"] = source.where(shown["estimate"].notna(), shown["source"])
+    compared = shown["estimate_source"] if "estimate_source" in shown else pd.Series(None, index=shown.index, dtype=object)
+    sources = list(dict.fromkeys([*shown["source"].dropna(), *compared.dropna()]))
+    shown["sources"] = [_numbers(sources, pair) for pair in zip(shown["source"], compared, strict=True)]
     shown["vintage"] = [_vintage(value) for value in shown["estimate_as_of"]] if "estimate_as_of" in shown else "not known"
     columns: dict[str, Column | str] = {
         "metric": "metric",
@@ -252,12 +290,19 @@ def announcement_table(case: Case) -> Fragment:
         "unit": "unit",
         "basis": "comparison",
         "difference": _pct("difference", 1),
-        "expected_by": "source of the comparison",
-        "vintage": "as of",
+        "vintage": "comparison as of",
+        "sources": "sources",
     }
     if "note" in shown and shown["note"].notna().any():
         columns["note"] = "note"
-    return table(shown, columns, caption="What came, and what it is compared with.")
+        shown["note"] = shown["note"].fillna("")
+    main = table(shown, columns, caption="What came, and what it is compared with.")
+    return main + numbered(sources, "Sources, in the order of their numbers")
+
+
+def _numbers(sources: list[str], cited: tuple[Any, ...]) -> str:
+    """Numbers of the cited sources, such as ``1, 3``."""
+    return ", ".join(dict.fromkeys(str(sources.index(source) + 1) for source in cited if pd.notna(source)))
 
 
 def _figure(value: Any) -> str:
@@ -408,11 +453,11 @@ def run_up_table(case: Case) -> Fragment:
         if first <= start and end <= last:
             one = case.results.car(start, end).iloc[case.position]
             half = stats.t.ppf(0.975, one["df"]) * one["se"]
-            rows.append((name, f"[{start}, {end}]", one["car"], one["se"], one["car"] - half, one["car"] + half, one["t"], one["p_value"], words.MDE_FACTOR * one["se"]))
+            rows.append((name, f"[{start},\u00a0{end}]".replace("-", "\u2212"), one["car"], one["se"], one["car"] - half, one["car"] + half, one["t"], one["p_value"], words.MDE_FACTOR * one["se"]))
     frame = pd.DataFrame(rows, columns=["name", "window", "car", "se", "low", "high", "t", "p", "mde"])
     columns: dict[str, Column | str] = {
-        "name": "", "window": "days", "car": _pct("CAR"), "se": _pct("standard error"), "low": _pct("95% from"), "high": _pct("to"),
-        "t": _num("t"), "p": Column("p", words.p_value), "mde": _pct("detectable at 80% power"),
+        "name": "", "window": "days", "car": _pct("CAR"), "se": _size("standard error"), "low": _pct("95% from"), "high": _pct("to"),
+        "t": _num("t"), "p": Column("p", words.p_value), "mde": _size("detectable at 80% power"),
     }
     return table(frame, columns, caption="Cumulative abnormal returns. Windows overlap, and several tests were made: one p below 0.05 among six is weak evidence.")
 
@@ -442,7 +487,7 @@ def estimation_table(case: Case) -> Fragment:
     frame = pd.DataFrame(rows)
     columns: dict[str, Column | str] = {
         "label": "", "n": Column("days used", lambda n: f"{n:.0f}"), "cut": Column("days cut", lambda n: f"{n:.0f}"),
-        "alpha": _pct("alpha a day", 3), "beta": _num("beta", 3), "sigma": _pct("sigma a day", 3), "r_squared": _num("R²", 3),
+        "alpha": _pct("alpha a day", 3), "beta": _num("beta", 3), "sigma": _size("sigma a day", 3), "r_squared": _num("R²", 3),
         "ar": _pct("day-zero AR", 3), "t": _num("t"),
     }
     return table(frame.dropna(axis=1, how="all"), {k: v for k, v in columns.items() if k in frame.dropna(axis=1, how="all")})

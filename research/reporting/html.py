@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import html
+import itertools
 import re
 from collections.abc import Mapping
 from html.parser import HTMLParser
@@ -30,9 +31,11 @@ _SHOWN = (
     "text/latex",
     "text/plain",
 )
-_NUMBER = re.compile(
-    r"[+\-−–]?[$€£]?[0-9][0-9,\u202f ]*(\.[0-9]+)?([eE][+-]?[0-9]+)?\s?(%|pp|bp|bps|σ|x|×)?|NaN|nan|—|–|n/a"
-)
+_NUMBER = re.compile(r"[+\-−–]?[$€£]?[0-9][0-9,\u202f ]*(\.[0-9]+)?([eE][+-]?[0-9]+)?\s?(%|pp|bp|bps|σ|x|×)?")
+#: What stands for a missing number; in a column of texts it stands for a missing text.
+_MISSING = frozenset({"", "–", "—", "-", "NaN", "nan", "n/a"})
+_CELL = re.compile(r"<(td|th)\b([^>]*)>(.*?)</\1>", flags=re.DOTALL)
+_ROW = re.compile(r"<tr\b.*?</tr>", flags=re.DOTALL)
 
 
 def render(notebook: Any, *, title: str, manifest: Mapping[str, Any]) -> str:
@@ -152,7 +155,7 @@ def _numbered_tables(body: str) -> str:
     def wrapped(found: re.Match[str]) -> str:
         nonlocal count
         count += 1
-        table = re.sub(r"<td>([^<>]*)</td>", _aligned_cell, found[0])
+        table = _aligned(found[0])
         caption = re.search(r"<caption[^>]*>(.*?)</caption>", table, flags=re.DOTALL)
         label = f"Table {count}" + (f": {_text_of(caption[1])}" if caption else "")
         box = f'<div class="table-scroll" tabindex="0" role="group" aria-label="{html.escape(label)}">'
@@ -161,9 +164,30 @@ def _numbered_tables(body: str) -> str:
     return re.sub(r"<table\b.*?</table>", wrapped, body, flags=re.DOTALL)
 
 
-def _aligned_cell(found: re.Match[str]) -> str:
-    text = html.unescape(found[1]).strip()
-    return f'<td class="num">{found[1]}</td>' if _NUMBER.fullmatch(text) else found[0]
+def _aligned(table: str) -> str:
+    """Table whose plain cells get the class ``num`` in columns that hold only numbers."""
+    if "colspan" in table or "rowspan" in table:
+        return table  # the columns cannot be told by counting; whoever spans cells aligns them
+    numbers: set[int] = set()
+    texts: set[int] = set()
+    for row in _ROW.findall(table):
+        for column, (tag, _, content) in enumerate(_CELL.findall(row)):
+            text = _text_of(content)
+            if tag == "td" and text not in _MISSING:
+                (numbers if _NUMBER.fullmatch(text) else texts).add(column)
+
+    def aligned_row(row: re.Match[str]) -> str:
+        columns = itertools.count()
+
+        def aligned_cell(cell: re.Match[str]) -> str:
+            numeric = next(columns) in numbers - texts
+            return (
+                f'<td class="num">{cell[3]}</td>' if numeric and cell[1] == "td" and not cell[2] else cell[0]
+            )
+
+        return _CELL.sub(aligned_cell, row[0])
+
+    return _ROW.sub(aligned_row, table)
 
 
 def _text_of(fragment: str) -> str:

@@ -6,13 +6,16 @@ shown or kept open, and they come out as SVG without dates or random ids.
 
 from __future__ import annotations
 
+import functools
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, DateFormatter
 from matplotlib.figure import Figure
@@ -25,10 +28,14 @@ if TYPE_CHECKING:
     from research.market.intraday import Bars
     from research.study.results import EventStudyResults
 
+P, R = ParamSpec("P"), TypeVar("R")
+
 # Okabe and Ito's palette: told apart by colour-blind readers and in grey.
 INK, MUTED, RULE = "#222222", "#6b6b6b", "#d5d5d5"
 BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
-BEAT, MISS, IN_LINE = BLUE, ORANGE, "#8c8c8c"
+
+#: Colour and mark of each class of surprise, in the order of the rows.
+_SURPRISES = {"beat": (BLUE, "^"), "in line": ("#8c8c8c", "s"), "miss": (ORANGE, "v"), "no estimate": (PURPLE, "o")}
 
 _STYLE = {
     "axes.edgecolor": MUTED,
@@ -74,18 +81,28 @@ class Picture:
         return self.alt
 
 
+def _styled(draw: Callable[P, R]) -> Callable[P, R]:
+    """Draw in the house style and leave the caller's matplotlib settings as they were."""
+
+    @functools.wraps(draw)
+    def styled(*args: P.args, **kwargs: P.kwargs) -> R:
+        with mpl.rc_context(_STYLE):
+            return draw(*args, **kwargs)
+
+    return styled
+
+
 def _canvas(width: float, height: float, **grid: Any) -> tuple[Figure, Any]:
-    """A figure in the house style with its axes."""
-    with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(width, height), layout="constrained")
-        axes = figure.subplots(**grid)
-    return figure, axes
+    """A figure with its axes."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.subplots(**grid)
 
 
 def _percent_axis(axis: Any, digits: int = 0) -> None:
     axis.set_major_formatter(FuncFormatter(lambda value, _: words.number(value, digits)))
 
 
+@_styled
 def event_window(results: EventStudyResults, ax: Axes | None = None) -> Axes:
     """Average abnormal returns as bars and their running sum with its 95% band, per cent.
 
@@ -120,6 +137,7 @@ def draw_window(ax: Axes, daily: pd.Series, running: pd.Series, low: pd.Series, 
     ax.legend(loc="upper left", fontsize=9, ncols=3, bbox_to_anchor=(0, -0.16))
 
 
+@_styled
 def event_path(path: pd.DataFrame, ticker: str) -> Picture:
     """Abnormal returns and CAR of one event with its confidence band."""
     figure, ax = _canvas(9, 4.4)
@@ -141,6 +159,7 @@ def event_path(path: pd.DataFrame, ticker: str) -> Picture:
     return Picture(figure, alt, caption)
 
 
+@_styled
 def own_days(table: pd.DataFrame, this: pd.Series, ticker: str) -> Picture:
     """Strip of a firm's day-zero abnormal returns, beats and misses told apart, this one marked.
 
@@ -152,25 +171,20 @@ def own_days(table: pd.DataFrame, this: pd.Series, ticker: str) -> Picture:
         The same for the event of the report.
     """
     figure, ax = _canvas(9, 3.1)
-    looks = {
-        "beat": (BEAT, "^", 2),
-        "in line": (IN_LINE, "s", 1),
-        "miss": (MISS, "v", 0),
-        "no estimate": (RULE, "o", -1),
-    }
-    for name, (colour, marker, level) in looks.items():
-        part = table[table["surprise"] == name]
-        if len(part):
-            heights = level + _spread(100 * part["ar"].to_numpy())
-            ax.scatter(100 * part["ar"], heights, color=colour, marker=marker, s=42, alpha=0.85, linewidth=0)
-    drawn = [name for name in looks if (table["surprise"] == name).any() or this["surprise"] == name]
-    level = looks[this["surprise"]][2]
-    ax.scatter([100 * this["ar"]], [level], s=150, facecolor="none", edgecolor=INK, linewidth=2, zorder=5)
-    ax.scatter([100 * this["ar"]], [level], s=42, color=INK, marker=looks[this["surprise"]][1], zorder=6)
+    rows = [name for name in _SURPRISES if (table["surprise"] == name).any() or this["surprise"] == name]
+    shown = table.assign(percent=100 * table["ar"])
+    for name in rows:
+        sns.swarmplot(
+            shown[shown["surprise"] == name], x="percent", y="surprise", order=rows, orient="h", ax=ax, size=7,
+            color=_SURPRISES[name][0], marker=_SURPRISES[name][1],
+        )
+    level = rows.index(this["surprise"])
+    ax.scatter([100 * this["ar"]], [level], s=190, facecolor="none", edgecolor=INK, linewidth=2, zorder=5)
+    ax.scatter([100 * this["ar"]], [level], s=50, color=INK, marker=_SURPRISES[this["surprise"]][1], zorder=6)
     ax.annotate(
-        f"this announcement\n{words.percent(this['ar'])}",
+        f"this announcement {words.percent(this['ar'])}",
         (100 * this["ar"], level),
-        xytext=(0, 26),
+        xytext=(0, 30),
         textcoords="offset points",
         ha="center",
         fontsize=9,
@@ -178,10 +192,10 @@ def own_days(table: pd.DataFrame, this: pd.Series, ticker: str) -> Picture:
         arrowprops={"arrowstyle": "-", "color": INK, "linewidth": 0.8},
     )
     ax.axvline(0, color=MUTED, linewidth=0.8)
-    levels = [looks[name][2] for name in drawn]
-    counts = [int((table["surprise"] == name).sum()) for name in drawn]
-    ax.set_yticks(levels, [f"{name} ({n})" for name, n in zip(drawn, counts, strict=True)])
-    ax.set_ylim(min(levels) - 0.6, max(levels) + 1.1)
+    counts = [int((table["surprise"] == name).sum()) for name in rows]
+    ax.set_yticks(range(len(rows)), [f"{name} ({n})" for name, n in zip(rows, counts, strict=True)])
+    ax.set_ylim(len(rows) - 0.5, -0.9)
+    ax.set_ylabel("")
     ax.set_xlabel("abnormal return on day zero, per cent")
     _percent_axis(ax.xaxis)
     larger = int((table["ar"].abs() > abs(this["ar"])).sum())
@@ -195,48 +209,44 @@ def own_days(table: pd.DataFrame, this: pd.Series, ticker: str) -> Picture:
     return Picture(figure, alt, caption)
 
 
-def _spread(values: np.ndarray) -> np.ndarray:
-    """Small vertical shifts that keep neighbouring marks apart; a rule, not a random draw."""
-    order = np.argsort(np.argsort(values, kind="stable"), kind="stable")
-    return 0.09 * ((order % 5) - 2)
-
-
+@_styled
 def evening(bars: Bars, reaction: Reaction, ticker: str, timezone: Any) -> Picture:
     """Minute path from the close to the next morning, with close, release and call marked."""
     frame = bars.frame.tz_convert(timezone)
     points = reaction.points.assign(at=reaction.points["at"].dt.tz_convert(timezone))
-    close = float(points["price"].iloc[0])
-    days = [day for day in pd.unique(frame.index.normalize())]
+    days = list(pd.unique(frame.index.normalize()))
+    spans = [part.index[-1] - part.index[0] for _, part in frame.groupby(frame.index.normalize())]
     figure, axes = _canvas(
-        9, 4.6, ncols=len(days), sharey=True, width_ratios=[(frame.index.normalize() == d).sum() + 60 for d in days],
-        squeeze=False,
+        9.4, 4.6, ncols=len(days), sharey=True, squeeze=False, width_ratios=[span.total_seconds() for span in spans]
     )
-    step = bars.step
     for ax, day in zip(axes[0], days, strict=True):
         part = frame[frame.index.normalize() == day]
-        _draw_path(ax, part, step, timezone)
-        ax.axhline(close, color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)))
-        for label, at, price in points.itertuples(index=False):
-            if at.normalize() == day and part.index[0] - step <= at <= part.index[-1] + 2 * step:
-                _mark(ax, label, at, price)
-        ax.set_xlabel(f"{day:%a %Y-%m-%d}, exchange time")
+        _draw_path(ax, part, bars.step, timezone)
+        inside = points[(points["at"] >= part.index[0]) & (points["at"] <= part.index[-1] + bars.step)]
+        _mark_points(ax, inside)
+        ax.set_xlabel(f"{words.date(day.tz_localize(None))}, exchange time")
+        if len(points):
+            ax.axhline(points["price"].iloc[0], color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)))
     axes[0][0].set_ylabel("US dollars")
     for ax in axes[0][1:]:
         ax.spines["left"].set_visible(False)
         ax.tick_params(left=False)
     low, high = frame["close"].quantile([0.002, 0.998])
-    pad = 0.18 * (high - low)
-    axes[0][0].set_ylim(low - pad, high + 1.6 * pad)
-    legs = {name: value for name, value in reaction.log.items() if value is not None}
-    first = words.listing([f"{_LEG_NAMES[name]} {words.number(100 * value, 1, signed=True)}" for name, value in legs.items()])
-    figure.suptitle(f"{ticker} from close to next morning (log %): {first}", x=0.01, ha="left", fontweight="bold", fontsize=11)
-    alt = (
-        f"Line of bar closes of {ticker} with the closing price {close:g} dashed and marks at "
-        f"{words.listing([f'{label} ({at:%H:%M})' for label, at, _ in points.itertuples(index=False)])}. Legs in log per cent: {first}."
-    )
+    axes[0][0].set_ylim(low - 0.08 * (high - low), high + 0.45 * (high - low))
+    parts = [f"{_LEG_NAMES[name]} {words.number(100 * value, 1, signed=True)}" for name, value in reaction.log.items() if value is not None]
+    stations = {"end of extended trading": "by 20:00", "open": "at the open", "close of day zero": "at the close"}
+    moves = [
+        f"{words.percent(price / points['price'].iloc[0] - 1, 1)} {stations[label]}"
+        for label, _, price in points.itertuples(index=False)
+        if label in stations
+    ]
+    title = f"{ticker}: {words.listing(moves)}" if moves else f"{ticker} from the close to the next morning"
+    figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=12)
+    marks = [f"{label} {at:%H:%M} at {price:,.2f}" for label, at, price in points.itertuples(index=False)]
+    alt = f"{title}: line of bar closes with marks at {words.listing(marks)}. Legs, log per cent: {words.listing(parts)}."
     caption = (
-        "Closes of the bars as traded; minutes without a trade are gaps in the line. Extended-hours prints are thin and "
-        "include late reports; single spikes are not moves of the price."
+        f"Closes of the bars as traded{'; dashed: the close before the news' if len(points) else ''}. Minutes without a trade are "
+        "gaps in the line. Extended-hours prints are thin and include late reports, so a single spike is no move of the price."
     )
     return Picture(figure, alt, caption)
 
@@ -262,23 +272,28 @@ def _draw_path(ax: Axes, part: pd.DataFrame, step: pd.Timedelta, timezone: Any) 
     _percent_axis(ax.yaxis)
 
 
-def _mark(ax: Axes, label: str, at: pd.Timestamp, price: float) -> None:
-    """A vertical line with its name at the top, a dot at the price."""
-    ax.axvline(at, color=ORANGE, linewidth=1, alpha=0.8)
-    ax.plot([at], [price], marker="o", color=ORANGE, markersize=6, markeredgecolor="white")
-    ax.annotate(
-        f"{label} {at:%H:%M}\n{price:,.2f}",
-        (at, 1),
-        xycoords=("data", "axes fraction"),
-        xytext=(3, -2),
-        textcoords="offset points",
-        fontsize=8,
-        va="top",
-        ha="left",
-        rotation=90 if label in ("close", "release") else 0,
-    )
+def _mark_points(ax: Axes, points: pd.DataFrame) -> None:
+    """A line, a dot and a label for each boundary; labels of close neighbours go on lower rows."""
+    row, previous = 0, None
+    for label, at, price in points.itertuples(index=False):
+        row = row + 1 if previous is not None and at - previous < pd.Timedelta(hours=1) else 0
+        previous = at
+        ax.axvline(at, color=ORANGE, linewidth=1, alpha=0.8)
+        ax.plot([at], [price], marker="o", color=ORANGE, markersize=6, markeredgecolor="white")
+        late = at > points["at"].iloc[0] and at - points["at"].iloc[0] > pd.Timedelta(hours=2)
+        ax.annotate(
+            f"{label} {at:%H:%M}\n{price:,.2f}",
+            (at, 1),
+            xycoords=("data", "axes fraction"),
+            xytext=(-4 if late else 4, -2 - 25 * row),
+            textcoords="offset points",
+            fontsize=8,
+            va="top",
+            ha="right" if late else "left",
+        )
 
 
+@_styled
 def legs(reaction: Reaction) -> Picture:
     """Waterfall of the log legs from close to close."""
     present = [(name, value) for name, value in reaction.log.items() if value is not None]
@@ -299,7 +314,8 @@ def legs(reaction: Reaction) -> Picture:
         level = starts[i] + heights[i]
         ax.plot([i + 0.31, i + 0.69], [level, level], color=MUTED, linewidth=0.8)
     ax.axhline(0, color=MUTED, linewidth=0.8)
-    ax.margins(y=0.15)
+    top, bottom = max(0.0, *np.cumsum(values)), min(0.0, *np.cumsum(values))
+    ax.set_ylim(bottom - 0.1 * (top - bottom), top + 0.2 * (top - bottom))
     ax.set_xticks(np.arange(len(names)), names)
     ax.set_ylabel("log return, per cent")
     _percent_axis(ax.yaxis)
@@ -311,6 +327,7 @@ def legs(reaction: Reaction) -> Picture:
     return Picture(figure, alt, "Log returns, so that the legs add up exactly to the close-to-close return.")
 
 
+@_styled
 def side_by_side(table: pd.DataFrame, ticker: str) -> Picture:
     """Day-zero abnormal return under several models and benchmarks with 95% intervals.
 
@@ -339,6 +356,7 @@ def side_by_side(table: pd.DataFrame, ticker: str) -> Picture:
     return Picture(figure, alt, "Intervals from the residual spread of ordinary days under each model.")
 
 
+@_styled
 def residual_check(estimation: pd.DataFrame, ticker: str) -> Picture:
     """Estimation residuals over time with the days that were cut shaded.
 

@@ -23,6 +23,9 @@ class Fragment:
     def __repr__(self) -> str:
         return self.text
 
+    def __add__(self, other: Fragment) -> Fragment:
+        return Fragment(self.markup + other.markup, f"{self.text}\n{other.text}")
+
 
 @dataclass(frozen=True)
 class Column:
@@ -44,6 +47,18 @@ def paragraph(text: str, kind: str = "") -> Fragment:
     """A paragraph of plain text; ``kind`` is a CSS class such as ``verdict``, ``note`` or ``warn``."""
     attribute = f' class="{html.escape(kind)}"' if kind else ""
     return Fragment(f"<p{attribute}>{html.escape(text)}</p>", text)
+
+
+def heading(text: str) -> Fragment:
+    """The main heading of a report."""
+    return Fragment(f"<h1>{html.escape(text)}</h1>", text)
+
+
+def numbered(items: Sequence[str], summary: str) -> Fragment:
+    """A numbered list of plain texts, folded behind its summary."""
+    markup = "".join(f"<li>{html.escape(item)}</li>" for item in items)
+    text = "\n".join(f"{number}. {item}" for number, item in enumerate(items, start=1))
+    return details(summary, Fragment(f"<ol>{markup}</ol>", text))
 
 
 def bullets(items: Sequence[str]) -> Fragment:

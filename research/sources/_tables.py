@@ -80,25 +80,11 @@ def _read_csv(path: Path, name: str) -> Table:
     if not text.strip():
         raise InputError(f"{name} is empty", remedy="It needs a header line and at least one row.")
     delimiter, skipped = _delimiter(text)
-    lines = _split(text, delimiter, name)[skipped:]
-    header_line, header = lines[0]
-    columns = _header(header, header_line, name)
-    rows, labels, ragged = [], [], []
-    for line, cells in lines[1:]:
-        if any(cells[len(columns) :]) or len(cells) < len(columns):
-            ragged.append((line, "line", None, f"{len(cells)} cells where the header has {len(columns)}"))
-            continue
-        rows.append(cells[: len(columns)])
-        labels.append(line)
-    if ragged:
-        raise InputError(
-            f"{name} has rows that do not fit its header (row numbers are lines of the file)",
-            rows=offences(ragged),
-            remedy="Remove notes below the table, and put quotes around cells that contain the delimiter "
-            f"{delimiter!r}.",
-        )
-    index = pd.Index(labels, name="line", dtype="int64")
-    frame = pd.DataFrame(rows, columns=pd.Index(columns, dtype=object), index=index, dtype=object)
+    records = _unquoted(text, delimiter, skipped) or _quoted(text, delimiter, skipped, name)
+    width = len(records.header)
+    columns = {place: records.cells[place::width] for place in range(width)}
+    frame = pd.DataFrame(columns, index=pd.Index(records.lines, name="line", dtype="int64"), dtype=object)
+    frame.columns = pd.Index(records.header, dtype=object)
     return Table(name, _without_row_numbers(frame))
 
 
@@ -142,25 +128,78 @@ def _delimiter(text: str) -> tuple[str, int]:
     return max(_DELIMITERS, key=unquoted.count), 0
 
 
-def _split(text: str, delimiter: str, name: str) -> list[tuple[int, list[str]]]:
-    """Records with the line on which each begins; blank ones left out."""
+@dataclass(frozen=True)
+class _Records:
+    """Header, the line of each row, and all cells in one list, row after row.
+
+    One flat list: millions of small ones would keep the garbage collector busy for
+    longer than the reading takes.
+    """
+
+    header: list[str]
+    lines: list[int]
+    cells: list[str]
+
+
+def _unquoted(text: str, delimiter: str, skipped: int) -> _Records | None:
+    """Rows of a file without quotation marks; None where they need a closer look."""
+    if '"' in text:
+        return None
+    blank = delimiter + " \t"
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    kept = [(number, line) for number, line in enumerate(lines, start=1) if line.strip(blank)][skipped:]
+    if not kept:
+        return None
+    header = [cell.strip() for cell in kept[0][1].split(delimiter)]
+    width = len(header)
+    if not all(header[1:]) or len(set(header)) < width:
+        return None
+    if any(line.count(delimiter) != width - 1 for _, line in kept):
+        return None
+    cells = delimiter.join(line for _, line in kept[1:]).split(delimiter) if len(kept) > 1 else []
+    return _Records(header, [number for number, _ in kept[1:]], [cell.strip() for cell in cells])
+
+
+def _quoted(text: str, delimiter: str, skipped: int, name: str) -> _Records:
+    """Rows of any file, a row with the line on which it begins; blank ones left out."""
     reader = csv.reader(
         io.StringIO(text, newline=""), delimiter=delimiter, strict=True, skipinitialspace=delimiter != "\t"
     )
-    records, begins = [], 1
+    header: list[str] = []
+    lines: list[int] = []
+    cells: list[str] = []
+    ragged = []
+    begins, seen = 1, 0
     try:
-        for cells in reader:
-            stripped = [cell.strip() for cell in cells]
-            if any(stripped):
-                records.append((begins, stripped))
-            begins = reader.line_num + 1
+        for record in reader:
+            line, begins = begins, reader.line_num + 1
+            row = [cell.strip() for cell in record]
+            if not any(row):
+                continue
+            seen += 1
+            if seen <= skipped:
+                continue
+            if not header:
+                header = _header(row, line, name)
+            elif len(row) < len(header) or any(row[len(header) :]):
+                ragged.append((line, "line", None, f"{len(row)} cells where the header has {len(header)}"))
+            else:
+                lines.append(line)
+                cells += row[: len(header)]
     except csv.Error as error:
         raise InputError(
             f"{name} is no well-formed CSV",
             rows=offences([(begins, "line", None, str(error))]),
             remedy="Look for a quotation mark that is never closed, at that line or before it.",
         ) from error
-    return records
+    if ragged:
+        raise InputError(
+            f"{name} has rows that do not fit its header (row numbers are lines of the file)",
+            rows=offences(ragged),
+            remedy="Remove notes below the table, and put quotes around cells that contain the delimiter "
+            f"{delimiter!r}.",
+        )
+    return _Records(header, lines, cells)
 
 
 def _header(cells: list[str], line: int, name: str) -> list[str]:
