@@ -58,9 +58,7 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         help="set a parameter of the notebook; repeatable",
     )
-    parser.add_argument(
-        "--output", default="reports", metavar="DIR", help="folder of the reports (default: reports)"
-    )
+    parser.add_argument("--output", default="reports", metavar="DIR", help="folder of the reports (default: reports)")
     parser.add_argument("--debug", action="store_true", help="show tracebacks")
 
 

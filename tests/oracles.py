@@ -25,7 +25,8 @@ def dummy_regression(y, X, positions, day, window):
     """
     rows = [p for p in positions if np.isfinite(y[p]) and np.isfinite(X[p]).all()]
     days = [
-        k for k in range(window[0], window[1] + 1)
+        k
+        for k in range(window[0], window[1] + 1)
         if 0 <= day + k < len(y) and np.isfinite(y[day + k]) and np.isfinite(X[day + k]).all()
     ]
     event_rows = [day + k for k in days]

@@ -166,9 +166,7 @@ def test_typed_columns(unit):
 
 
 def test_naive_times_need_a_zone():
-    frame = table(
-        ("META", "2024-10-30 16:05"), ("AAPL", "2024-10-31T16:30:00-04:00"), ("KO", "2024-10-23 06:55")
-    )
+    frame = table(("META", "2024-10-30 16:05"), ("AAPL", "2024-10-31T16:30:00-04:00"), ("KO", "2024-10-23 06:55"))
     rows = problem(frame)
     assert list(rows["row"]) == [0, 2]
     assert rows["problem"].str.contains("timezone=").all()
@@ -305,9 +303,7 @@ def test_a_flag_may_not_contradict_an_exact_time(cell, flag, agrees):
 # --- tickers, kinds, exchanges -------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "name", ["META", "BRK.B", "BF-B", "^GSPC", "0700.HK", "TRUE", "NA", "NAN", "7203.T", "ES=F"]
-)
+@pytest.mark.parametrize("name", ["META", "BRK.B", "BF-B", "^GSPC", "0700.HK", "TRUE", "NA", "NAN", "7203.T", "ES=F"])
 def test_tickers_accepted(name):
     assert Announcements.from_frame(table((f" {name} ", "2024-10-30"))).tickers == [name]
 
@@ -326,9 +322,7 @@ def test_tickers_refused(name):
 
 
 def test_a_refused_ticker_does_not_reach_the_table():
-    ledger = Announcements.from_frame(
-        table(("../../x", "2024-10-30", "amc"), ("KO", "2024-10-23")), errors="ledger"
-    )
+    ledger = Announcements.from_frame(table(("../../x", "2024-10-30", "amc"), ("KO", "2024-10-23")), errors="ledger")
     assert ledger.tickers == ["KO"]
     assert "/" not in "".join(ledger.frame["event_id"])
     assert "../../x" in ledger.frame["detail"].iloc[0]
@@ -373,9 +367,7 @@ def test_exchange_local_date_beyond_midnight():
     ("cell", "value"), [("1.5", 1.5), ("-.05", -0.05), (" 2e3 ", 2000.0), (3, 3.0), (Decimal("1.25"), 1.25)]
 )
 def test_numbers(cell, value):
-    events = Announcements.from_frame(
-        table(("META", "2024-10-30", cell), columns="ticker announced_at eps_actual")
-    )
+    events = Announcements.from_frame(table(("META", "2024-10-30", cell), columns="ticker announced_at eps_actual"))
     assert events.frame["eps_actual"].iloc[0] == value
 
 
@@ -386,18 +378,14 @@ def test_numbers(cell, value):
 @pytest.mark.parametrize("column", ["eps_actual", "revenue_estimate", "surprise_pct"])
 def test_numbers_refused(cell, column):
     rows = problem(
-        table(
-            ("META", "2024-10-30", 1.0), ("KO", "2024-10-30", cell), columns=f"ticker announced_at {column}"
-        )
+        table(("META", "2024-10-30", 1.0), ("KO", "2024-10-30", cell), columns=f"ticker announced_at {column}")
     )
     assert (list(rows["row"]), list(rows["column"])) == ([1], [column])
 
 
 def test_missing_numbers_stay_missing():
     cells = [None, "", "NA", "n/a", "-", np.float32("nan"), pd.NA]
-    frame = pd.DataFrame(
-        {"ticker": list("ABCDEFG"), "announced_at": "2024-10-30", "eps_actual": cells}, dtype=object
-    )
+    frame = pd.DataFrame({"ticker": list("ABCDEFG"), "announced_at": "2024-10-30", "eps_actual": cells}, dtype=object)
     events = Announcements.from_frame(frame)
     assert events.frame["eps_actual"].isna().all()
     assert events.frame["eps_actual"].dtype == float
@@ -425,15 +413,11 @@ def test_estimates_dated_after_the_announcement():
 
 def test_a_call_needs_a_time():
     columns = "ticker announced_at session call_at"
-    assert list(problem(table(("META", "2024-10-30", "amc", "2024-10-30"), columns=columns))["column"]) == [
-        "call_at"
-    ]
+    assert list(problem(table(("META", "2024-10-30", "amc", "2024-10-30"), columns=columns))["column"]) == ["call_at"]
 
 
 def test_absent_optional_columns_are_not_invented():
-    frame = Announcements.from_frame(
-        pd.DataFrame({"ticker": ["META"], "announced_at": ["2024-10-30"], "x": [1]})
-    ).frame
+    frame = Announcements.from_frame(pd.DataFrame({"ticker": ["META"], "announced_at": ["2024-10-30"], "x": [1]})).frame
     assert list(frame.columns) == [
         *("event_id", "ticker", "kind", "announced_at", "announced_on", "precision", "session", "call_at"),
         *("exchange", "status", "detail", "x"),
@@ -667,9 +651,7 @@ def test_csv_rows_are_named_by_their_line(tmp_path):
 
 
 def test_csv_keeps_tickers_as_text(tmp_path):
-    path = csv(
-        tmp_path, "ticker,announced_at\nTRUE,2024-10-30\nNA,2024-10-30\nNAN,2024-10-30\n0700,2024-10-30\n"
-    )
+    path = csv(tmp_path, "ticker,announced_at\nTRUE,2024-10-30\nNA,2024-10-30\nNAN,2024-10-30\n0700,2024-10-30\n")
     assert list(Announcements.from_csv(path).frame["ticker"]) == ["TRUE", "NA", "NAN", "0700"]
 
 
@@ -695,9 +677,7 @@ def test_csv_dialects(tmp_path, mark, separator, end):
 
 
 def test_csv_ragged_lines(tmp_path):
-    path = csv(
-        tmp_path, "ticker,announced_at,session\nMETA,2024-10-30\nKO,2024-10-23,bmo\nPG,2024-10-18,bmo,1,2\n"
-    )
+    path = csv(tmp_path, "ticker,announced_at,session\nMETA,2024-10-30\nKO,2024-10-23,bmo\nPG,2024-10-18,bmo,1,2\n")
     with pytest.raises(InputError) as caught:
         Announcements.from_csv(path)
     assert list(caught.value.rows["row"]) == [2, 4]
@@ -751,9 +731,7 @@ def test_csv_and_frame_agree(sample):
 
 
 def test_policies_for_unknown_timing():
-    frame = table(
-        ("META", "2023-02-27"), ("META", "2023-02-25"), ("META", "2012-10-29"), ("META", "2023-03-01", "amc")
-    )
+    frame = table(("META", "2023-02-27"), ("META", "2023-02-25"), ("META", "2012-10-29"), ("META", "2023-03-01", "amc"))
     events = Announcements.from_frame(frame)
     expected = {
         "exclude": ["", "", "", "2023-03-02"],

@@ -218,9 +218,7 @@ def start(shelf: Path, *arguments: str, prelude: str = "") -> subprocess.Popen:
 
 def test_interrupt_stops_the_kernel_too(shelf):
     mark = shelf.parent / "kernel.pid"
-    write(
-        shelf, "slow", f"import os, time\nopen({str(mark)!r}, 'w').write(str(os.getpid()))\ntime.sleep(600)"
-    )
+    write(shelf, "slow", f"import os, time\nopen({str(mark)!r}, 'w').write(str(os.getpid()))\ntime.sleep(600)")
     process = start(shelf, "run", "slow")
     deadline = time.monotonic() + 60
     while not (mark.exists() and mark.read_text(encoding="utf-8")) and time.monotonic() < deadline:

@@ -340,7 +340,5 @@ def test_colours_have_enough_contrast(scheme):
     pairs += [(token, "tint") for token in ("keyword", "string", "number", "comment", "name")]
     pairs += [("ink", "note"), ("link", "note"), ("muted", "note"), ("warn-ink", "warn"), ("link", "warn")]
     assert {
-        pair: round(contrast(*map(colours.get, pair)), 2)
-        for pair in pairs
-        if contrast(*map(colours.get, pair)) < 4.5
+        pair: round(contrast(*map(colours.get, pair)), 2) for pair in pairs if contrast(*map(colours.get, pair)) < 4.5
     } == {}

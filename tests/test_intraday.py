@@ -168,9 +168,7 @@ def test_price_at_equals_a_plain_search(minutes, length, seconds):
     bars = Bars.from_frame(bars_frame(stamps), step=pd.Timedelta(minutes=length))
     instant = origin + pd.Timedelta(seconds=seconds)
     ended = [
-        (stamp, close)
-        for close, stamp in enumerate(stamps, start=1)
-        if stamp + pd.Timedelta(minutes=length) <= instant
+        (stamp, close) for close, stamp in enumerate(stamps, start=1) if stamp + pd.Timedelta(minutes=length) <= instant
     ]
     np.testing.assert_equal(bars.price_at(instant), float(max(ended)[1]) if ended else np.nan)
 

@@ -140,9 +140,7 @@ def test_defaults_complete_what_is_given(named):
     assert list(values) == [parameter.name for parameter in named.parameters]
 
 
-@pytest.mark.parametrize(
-    "text", ["ON", "NO", "NAN", "007", "1e5", "TRUE", "null", "BRK.B", "^GSPC", "EURUSD=X"]
-)
+@pytest.mark.parametrize("text", ["ON", "NO", "NAN", "007", "1e5", "TRUE", "null", "BRK.B", "^GSPC", "EURUSD=X"])
 def test_strings_stay_the_strings_they_are(named, text):
     assert notebooks.check_parameters(named, {"ticker": text})["ticker"] == text
 
@@ -420,9 +418,7 @@ def test_warnings_are_logged_and_not_shown(finished):
 def test_executed_notebook_is_valid_and_tidy(finished):
     notebook = nbformat.read(finished[1].parent / "notebook.ipynb", as_version=4)
     nbformat.validate(notebook)
-    assert [cell.id for cell in notebook.cells] == [
-        f"cell-{n:03d}" for n in range(1, len(notebook.cells) + 1)
-    ]
+    assert [cell.id for cell in notebook.cells] == [f"cell-{n:03d}" for n in range(1, len(notebook.cells) + 1)]
     assert notebook.metadata.papermill.parameters["source"] == "files:my-data"
     assert set(notebook.metadata.papermill) == {"parameters"}
     assert not any({"papermill", "execution"} & set(cell.metadata) for cell in notebook.cells)
@@ -501,9 +497,7 @@ def fail(tmp_path, earlier, *cells, timeout=60):
     """Run a notebook that must fail; the earlier report must not notice."""
     target, before = earlier
     with pytest.raises(ReportError) as caught:
-        notebooks.run_notebook(
-            info_of(tmp_path, *cells), {}, target.parent, slug=target.name, timeout=timeout
-        )
+        notebooks.run_notebook(info_of(tmp_path, *cells), {}, target.parent, slug=target.name, timeout=timeout)
     assert tree(target) == before
     failed = target.with_name(target.name + ".failed")
     assert set(tree(failed)) == {"failed-notebook.ipynb", "failed.log"}

@@ -332,9 +332,7 @@ def test_unknown_names_are_told_with_a_suggestion():
 def test_other_exchanges_and_older_dates():
     new_year = Prices.from_frame(long_frame([1.0, 2.0], dates=["2024-01-04", "2024-01-05"]), calendar="XTKS")
     assert len(new_year.sessions) == 2
-    assert (
-        offending(long_frame([1.0], dates=["2024-01-03"]), calendar="XTKS")[0][2] == "is no session of XTKS"
-    )
+    assert offending(long_frame([1.0], dates=["2024-01-03"]), calendar="XTKS")[0][2] == "is no session of XTKS"
     old = Prices.from_frame(long_frame([1.0, 2.0], dates=["1987-10-16", "1987-10-19"]))
     assert old.returns()["AAA"].iloc[1] == 1.0
     own = TradingCalendar("XNYS", start="2024-01-01", end="2024-03-28")
@@ -409,9 +407,7 @@ def test_whole_date_columns_of_the_wrong_kind():
     assert len(offending(frame.assign(date=[45293, 45294]))) == 2
 
 
-@pytest.mark.parametrize(
-    "cell", [1, 1.5, True, None, np.nan, "", " AAA", "../../x", "<b>", "A" * 21, "-A", b"AAA"]
-)
+@pytest.mark.parametrize("cell", [1, 1.5, True, None, np.nan, "", " AAA", "../../x", "<b>", "A" * 21, "-A", b"AAA"])
 def test_tickers_are_text_and_harmless(cell):
     frame = long_frame([1.0, 2.0]).astype({"ticker": object})
     frame["ticker"] = ["AAA", cell]

@@ -118,7 +118,12 @@ def test_ledger_accounts_for_every_event(panel, fitted):
     assert (ledger["status"] == "used").sum() == len(fitted)
     assert (ledger["status"] == "used").sum() + fitted.exclusions.sum() == len(ledger)
     excluded = ledger[ledger["status"] == "excluded"]
-    assert set(excluded["reason"]) == {"no-prices", "outside-price-history", "short-estimation", "missing-day-zero"}
+    assert set(excluded["reason"]) == {
+        "no-prices",
+        "outside-price-history",
+        "short-estimation",
+        "missing-day-zero",
+    }
     assert (excluded["detail"] != "").all()
     assert (excluded.loc[excluded["ticker"] == "F02", "reason"] == "no-prices").all()
 
@@ -151,8 +156,11 @@ def test_yardsticks_use_earlier_days_only(fitted):
     table = fitted.yardsticks().reset_index()
     zero = fitted.abnormal_returns[0].to_numpy()
     for i, row in table.iterrows():
-        earlier = [zero[j] for j, other in table.iterrows()
-                   if other["ticker"] == row["ticker"] and other["day_zero"] < row["day_zero"]]
+        earlier = [
+            zero[j]
+            for j, other in table.iterrows()
+            if other["ticker"] == row["ticker"] and other["day_zero"] < row["day_zero"]
+        ]
         assert row["n_own"] == len(earlier)
         assert row["rank_own"] == 1 + sum(abs(value) > abs(zero[i]) for value in earlier)
         if len(earlier) >= 8:
@@ -252,8 +260,12 @@ def test_unknown_timing_policies(panel):
 
     def study(policy):
         return es.EventStudy(
-            announcements, panel.returns, market=panel.market, known_announcements=panel.announcements,
-            unknown_timing=policy, min_observations=60,
+            announcements,
+            panel.returns,
+            market=panel.market,
+            known_announcements=panel.announcements,
+            unknown_timing=policy,
+            min_observations=60,
         ).fit()
 
     assert study("exclude").ledger["reason"].tolist() == ["unknown-timing"]
@@ -268,7 +280,12 @@ def test_unknown_timing_policies(panel):
 def test_two_kinds_on_one_day_zero_are_both_fitted(panel):
     day = panel.returns.index[700].strftime("%Y-%m-%d")
     frame = pd.DataFrame(
-        {"ticker": ["F05", "F05"], "announced_at": [day, day], "session": ["bmo", "bmo"], "kind": ["earnings", "product"]}
+        {
+            "ticker": ["F05", "F05"],
+            "announced_at": [day, day],
+            "session": ["bmo", "bmo"],
+            "kind": ["earnings", "product"],
+        }
     )
     with pytest.warns(es.ResearchWarning):
         results = es.EventStudy(es.Announcements.from_frame(frame), panel.returns, market=panel.market).fit()

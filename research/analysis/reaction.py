@@ -23,6 +23,10 @@ LEGS = ("pre_release", "release", "call", "pre_market", "session")
 #: End of extended trading on the exchange's clock.
 EXTENDED_CLOSE = "20:00"
 
+#: Adjusted and traded closes that give the same return within this saw no distribution;
+#: vendors round adjusted closes, and the legs are to add up on the traded ones.
+_NO_DISTRIBUTION = 2e-5
+
 #: A bar at the close further than this from the daily close (log) is on another share basis.
 _SAME_BASIS = 0.10
 
@@ -145,7 +149,22 @@ def _simple_legs(
         if day_zero in table.index and ticker in table.columns:
             value = float(table.at[day_zero, ticker])
             legs[name] = None if np.isnan(value) else value
-    return legs
+    return legs if prices is None else _on_traded_prices(legs, prices, ticker, day_zero)
+
+
+def _on_traded_prices(
+    legs: dict[str, float | None], prices: Prices, ticker: str, day_zero: pd.Timestamp
+) -> dict[str, float | None]:
+    """The legs from traded prices themselves where no distribution fell between the two closes."""
+    position = prices.sessions.get_loc(day_zero)
+    before, last = (_price(prices, "close", ticker, prices.sessions[i]) for i in (position - 1, position))
+    first, total = _price(prices, "open", ticker, day_zero), legs["close_to_close"]
+    if before is None or last is None or total is None or abs(last / before - 1 - total) > _NO_DISTRIBUTION:
+        return legs
+    exact = {"close_to_close": last / before - 1}
+    if first is not None:
+        exact |= {"overnight": first / before - 1, "intraday": last / first - 1}
+    return {**legs, **exact}
 
 
 def _boundaries(
@@ -167,7 +186,9 @@ def _boundaries(
     call = event["call_at"] if "call_at" in event and pd.notna(event["call_at"]) else None
     inner: list[tuple[str, pd.Timestamp]] = []
     if release is None:
-        notes.append("The minute of the release is not known, so what came before it cannot be told from what came after.")
+        notes.append(
+            "The minute of the release is not known, so what came before it cannot be told from what came after."
+        )
     elif str(event.get("precision")) not in ("second", "minute"):
         notes.append("The release is known to the session only.")
     else:
@@ -185,9 +206,17 @@ def _boundaries(
         found.append((label, instant, close if np.isnan(price) else price))
         if np.isnan(price):
             notes.append(f"No trade between the close and the instant of: {label}.")
-    open_price, last = _price(prices, "open", event["ticker"], day_zero), _price(prices, "close", event["ticker"], day_zero)
-    assert open_price is not None and last is not None  # the overnight leg exists
-    return [*found, ("open", opens_at, open_price), ("close of day zero", calendar.session_close(day_zero), last)]
+    open_price, last = (
+        _price(prices, "open", event["ticker"], day_zero),
+        _price(prices, "close", event["ticker"], day_zero),
+    )
+    assert open_price is not None  # the overnight leg exists
+    assert last is not None
+    return [
+        *found,
+        ("open", opens_at, open_price),
+        ("close of day zero", calendar.session_close(day_zero), last),
+    ]
 
 
 def _extended_close(session: pd.Timestamp, calendar: TradingCalendar) -> pd.Timestamp:
@@ -211,11 +240,12 @@ def _log_legs(
     points: list[tuple[str, pd.Timestamp, float]], simple: dict[str, float | None], close: float
 ) -> dict[str, float | None]:
     """Log legs between the boundaries; the one that ends at the open takes dividends and splits."""
-    assert simple["overnight"] is not None and simple["intraday"] is not None
+    assert simple["overnight"] is not None
+    assert simple["intraday"] is not None
     legs: dict[str, float | None] = dict.fromkeys(LEGS)
     names = {"release": "pre_release", "call": "release", "end of extended trading": "call"}
     labels = [label for label, _, _ in points]
-    inside = [point for point in points[1:-2]]
+    inside = list(points[1:-2])
     previous = close
     for label, _, price in inside:
         name = names[label]

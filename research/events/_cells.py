@@ -73,15 +73,11 @@ def ticker(cell: Any) -> str:
     if not isinstance(cell, str) and is_missing(cell):
         raise CellError("the ticker is missing (a ticker NA or NAN needs reading with keep_default_na=False)")
     if not isinstance(cell, str):
-        raise CellError(
-            f"a ticker is text, this is {type(cell).__name__}; read the column as text (dtype=str)"
-        )
+        raise CellError(f"a ticker is text, this is {type(cell).__name__}; read the column as text (dtype=str)")
     if not cell.strip():
         raise CellError("the ticker is blank")
     if not TICKER.fullmatch(cell.strip()):
-        raise CellError(
-            "no ticker: allowed are 1 to 20 letters, digits and . - = ^ _, a letter, digit or ^ first"
-        )
+        raise CellError("no ticker: allowed are 1 to 20 letters, digits and . - = ^ _, a letter, digit or ^ first")
     return cell.strip()
 
 
@@ -110,9 +106,7 @@ def moment(cell: Any, zone: dt.tzinfo | None) -> Moment | None:
     if isinstance(cell, numbers.Integral) and not isinstance(cell, bool) and len(str(cell)) == 8:
         cell = str(cell)
     if not isinstance(cell, str):
-        raise CellError(
-            f"a {type(cell).__name__} is no date (Excel serial numbers are not guessed); {_FORMS}"
-        )
+        raise CellError(f"a {type(cell).__name__} is no date (Excel serial numbers are not guessed); {_FORMS}")
     found = _MOMENT.fullmatch(cell.strip())
     if not found:
         raise CellError(_unreadable(cell.strip()))
@@ -155,9 +149,7 @@ def _placed(stamp: pd.Timestamp, zone: dt.tzinfo | None) -> Moment:
     if stamp == stamp.normalize():
         return Moment(date=stamp)
     if zone is None:
-        raise CellError(
-            'a time without a UTC offset; add the offset, or pass timezone="America/New_York" or such'
-        )
+        raise CellError('a time without a UTC offset; add the offset, or pass timezone="America/New_York" or such')
     local: Any = stamp.tz_localize(zone, ambiguous="NaT", nonexistent="NaT")
     if local is pd.NaT:
         raise CellError(f"the clock change in {zone} skips or repeats this time; add the offset")
@@ -196,9 +188,7 @@ def number(cell: Any) -> float:
         return math.nan
     if isinstance(cell, str):
         if not _NUMBER.fullmatch(cell.strip()):
-            raise CellError(
-                "no plain number (write 1234.5: no currency sign, percent sign, unit or separator)"
-            )
+            raise CellError("no plain number (write 1234.5: no currency sign, percent sign, unit or separator)")
         cell = cell.strip()
     elif isinstance(cell, bool | np.bool_) or not isinstance(cell, numbers.Number | np.generic):
         raise CellError(f"no number but {type(cell).__name__}")
@@ -216,9 +206,7 @@ def session_flag(cell: Any) -> str | None:
     if is_missing(cell) or (isinstance(cell, str) and cell.strip().casefold() == "unknown"):
         return None
     if not isinstance(cell, str) or cell.strip().lower() not in SESSION_FLAGS:
-        raise CellError(
-            "no session flag: bmo (before the open), dmh (during the day), amc (after the close), or blank"
-        )
+        raise CellError("no session flag: bmo (before the open), dmh (during the day), amc (after the close), or blank")
     return cell.strip().lower()
 
 
@@ -257,6 +245,4 @@ def text(cell: Any) -> str | None:
 def plain_numbers(cells: list[str]) -> bool:
     """Whether a text column is numeric throughout; codes with leading zeros are not numbers."""
     present = [cell.strip() for cell in cells if not is_missing(cell)]
-    return bool(present) and all(
-        _NUMBER.fullmatch(cell) and not re.match(r"[+-]?0\d", cell) for cell in present
-    )
+    return bool(present) and all(_NUMBER.fullmatch(cell) and not re.match(r"[+-]?0\d", cell) for cell in present)

@@ -126,9 +126,7 @@ def checked_rows(
     dates = read("announced_on", _cells.bare_date)
     precision = "announced_at_precision" if "announced_at_precision" in cells else "precision"
     table.update(when(table, moments, dates, read(precision, _cells.precision), findings))
-    table["estimate_as_of"] = as_of(
-        table, read("estimate_as_of", partial(_cells.moment, zone=zone)), findings
-    )
+    table["estimate_as_of"] = as_of(table, read("estimate_as_of", partial(_cells.moment, zone=zone)), findings)
     given_ids = read("event_id", _cells.text)
 
     typed = _typed(table)
@@ -207,9 +205,7 @@ def _exchange(cell: Any) -> str:
 
 
 def _utc(moments: list[pd.Timestamp | None]) -> pd.DatetimeIndex:
-    plain = [
-        np.datetime64("NaT", "ns") if m is None else m.tz_localize(None).to_datetime64() for m in moments
-    ]
+    plain = [np.datetime64("NaT", "ns") if m is None else m.tz_localize(None).to_datetime64() for m in moments]
     return pd.DatetimeIndex(np.array(plain, dtype="M8[ns]")).tz_localize("UTC")
 
 
@@ -226,9 +222,7 @@ def when(
     time stands in for it; beside a time it must agree.
     """
     instants, dates, precisions = [], [], []
-    for row, (moment, given, precision) in enumerate(
-        zip(moments, given_dates, given_precisions, strict=True)
-    ):
+    for row, (moment, given, precision) in enumerate(zip(moments, given_dates, given_precisions, strict=True)):
         if moment is None:
             moment = _cells.Moment(date=given)
             if given is None and row not in findings:
@@ -237,13 +231,9 @@ def when(
         if instant is not None:
             date = _local_date(instant, table["exchange"][row])
             if given is not None and given != date:
-                findings.add(
-                    row, "announced_on", f"{given:%Y-%m-%d}", f"announced_at falls on {date:%Y-%m-%d}"
-                )
+                findings.add(row, "announced_on", f"{given:%Y-%m-%d}", f"announced_at falls on {date:%Y-%m-%d}")
         elif precision in ("minute", "second") and date is not None:
-            findings.add(
-                row, "announced_at", f"{date:%Y-%m-%d}", f"a bare date, but its precision is {precision}"
-            )
+            findings.add(row, "announced_at", f"{date:%Y-%m-%d}", f"a bare date, but its precision is {precision}")
         flagged = "session" if table["session"][row] else "date"
         precisions.append(precision or (flagged if instant is None else moment.precision))
         # Known to the day only: the time of day is a placeholder and says nothing.
@@ -320,9 +310,7 @@ def _contradictions(table: pd.DataFrame, placed: pd.DataFrame, findings: Finding
         placed.loc[row, "day_zero"] = pd.NaT
 
 
-def _identify(
-    table: pd.DataFrame, placed: pd.DataFrame, given: list[str | None], findings: Findings
-) -> list[str]:
+def _identify(table: pd.DataFrame, placed: pd.DataFrame, given: list[str | None], findings: Findings) -> list[str]:
     """Identifier of each row; notes rows that repeat an earlier one."""
     first: dict[tuple[Any, ...], int] = {}
     names: list[str] = []

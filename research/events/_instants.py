@@ -47,14 +47,9 @@ def instants(values: Any) -> tuple[pd.DatetimeIndex, list[Any]]:
     if isinstance(cells, pd.DatetimeIndex) and cells.tz is not None and _fits(cells):
         return cells.tz_convert("UTC").as_unit("ns"), labels
     read = [_moment(cell) for cell in cells]
-    problems = [
-        problem or (None if moment.tz is not None else "has no UTC offset") for moment, problem in read
-    ]
+    problems = [problem or (None if moment.tz is not None else "has no UTC offset") for moment, problem in read]
     refuse(
-        (
-            (label, "timestamp", cell, problem)
-            for label, cell, problem in zip(labels, cells, problems, strict=True)
-        ),
+        ((label, "timestamp", cell, problem) for label, cell, problem in zip(labels, cells, problems, strict=True)),
         len(cells),
         "instants",
         allowed="instants such as 2024-10-30T16:05:00-04:00",
@@ -90,10 +85,7 @@ def dates(values: Any, column: str) -> tuple[pd.DatetimeIndex, list[Any]]:
     read = [_moment(cell) for cell in cells]
     problems = [problem or _not_a_date(moment) for moment, problem in read]
     refuse(
-        (
-            (label, column, cell, problem)
-            for label, cell, problem in zip(labels, cells, problems, strict=True)
-        ),
+        ((label, column, cell, problem) for label, cell, problem in zip(labels, cells, problems, strict=True)),
         len(cells),
         "dates",
         allowed="dates such as 2024-10-30",

@@ -108,8 +108,6 @@ def _owners(events: pd.DataFrame, tickers: list[str], dates: pd.DatetimeIndex) -
     keys = zip(events["ticker"], events["announced_on"], strict=True)
     preference = 2 * (events["status"] != "ok") + (events["kind"] != "earnings")
     owners: dict[Any, str] = {}
-    for _, key, name in sorted(
-        zip(preference, keys, events["event_id"], strict=True), key=lambda item: item[0]
-    ):
+    for _, key, name in sorted(zip(preference, keys, events["event_id"], strict=True), key=lambda item: item[0]):
         owners.setdefault(key, name)
     return [owners.get(key) for key in zip(tickers, dates, strict=True)]

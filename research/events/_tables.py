@@ -120,12 +120,8 @@ def with_known_names(
         raise InputError(f"{what} come as a DataFrame, not as {type(frame).__name__}")
     names = _renamed(frame, dict(columns or {}), what)
     problems = [(name, "appears twice") for name in dict.fromkeys(names) if names.count(name) > 1]
-    problems += [
-        (name, f"is missing. {_suggestion(name, frame)}".strip()) for name in required if name not in names
-    ]
-    problems += [
-        (name, "is a name that the package writes itself; rename it") for name in names if name in reserved
-    ]
+    problems += [(name, f"is missing. {_suggestion(name, frame)}".strip()) for name in required if name not in names]
+    problems += [(name, "is a name that the package writes itself; rename it") for name in names if name in reserved]
     folded = {_folded(name): name for name in known}
     problems += [
         (name, f"is not a known name, but nearly: did you mean {folded[_folded(name)]!r}?")
@@ -224,9 +220,7 @@ def _decoded(path: Any) -> str:
     try:
         raw = Path(path).read_bytes()
     except OSError as error:
-        raise InputError(
-            f"the file cannot be read: {error.strerror}", parameter="path", value=str(path)
-        ) from error
+        raise InputError(f"the file cannot be read: {error.strerror}", parameter="path", value=str(path)) from error
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:

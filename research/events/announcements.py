@@ -152,9 +152,7 @@ class Announcements:
         return cls._checked(table, ragged, options, text=True)
 
     @classmethod
-    def _checked(
-        cls, frame: pd.DataFrame, ragged: list[Any], options: _Options, text: bool = False
-    ) -> Announcements:
+    def _checked(cls, frame: pd.DataFrame, ragged: list[Any], options: _Options, text: bool = False) -> Announcements:
         table = with_known_names(
             _without_verdicts(frame),
             options.columns,
@@ -300,9 +298,7 @@ class Announcements:
             row[name] = self._placed[name].iloc[best]
         return row
 
-    def timed(
-        self, calendar: TradingCalendar | str | None = None, unknown_timing: str = "exclude"
-    ) -> pd.DataFrame:
+    def timed(self, calendar: TradingCalendar | str | None = None, unknown_timing: str = "exclude") -> pd.DataFrame:
         """Timing and day zero of every announcement (METHODS 1.2 and 1.3).
 
         Parameters
@@ -374,9 +370,7 @@ class Announcements:
         return NotFoundError(
             f"{ticker} announced nothing{f' of kind {kind!r}' if kind else ''} on {day:%Y-%m-%d}",
             parameter="date",
-            allowed=f"{listed}{f' (the nearest; {left} more)' if left else ''}"
-            if listed
-            else "no usable date",
+            allowed=f"{listed}{f' (the nearest; {left} more)' if left else ''}" if listed else "no usable date",
             remedy="A day zero is accepted as well.",
         )
 
@@ -417,9 +411,7 @@ class _Options:
         columns: Mapping[str, str] | None,
     ) -> None:
         if errors not in ("raise", "ledger"):
-            raise ParameterError(
-                "no such treatment", parameter="errors", value=errors, allowed="raise, ledger"
-            )
+            raise ParameterError("no such treatment", parameter="errors", value=errors, allowed="raise, ledger")
         self.zone = _checks.zone_of(timezone)
         self.aliases = _checks.ticker_aliases(aliases)
         self.metrics, self.errors, self.columns = metrics, errors, dict(columns or {})

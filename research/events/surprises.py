@@ -48,7 +48,9 @@ def percentage_surprise(frame: pd.DataFrame, floor: float = FLOOR) -> pd.Series:
     missing = [name for name in ("eps_actual", "eps_estimate") if name not in frame.columns]
     if missing:
         raise InputError(
-            f"no column {' and '.join(missing)}", parameter="frame", remedy="A surprise needs an actual and an estimate."
+            f"no column {' and '.join(missing)}",
+            parameter="frame",
+            remedy="A surprise needs an actual and an estimate.",
         )
     if floor < 0:
         raise ParameterError("negative floor", parameter="floor", value=floor, allowed="0 or more dollars a share")
@@ -75,6 +77,8 @@ def surprise_class(surprise: pd.Series, dead_band: float = DEAD_BAND) -> pd.Seri
     if dead_band < 0:
         raise ParameterError("negative dead-band", parameter="dead_band", value=dead_band, allowed="0 or more")
     classes = np.select(
-        [surprise.isna(), surprise.abs() < dead_band, surprise > 0], ["no estimate", "in line", "beat"], "miss"
+        [surprise.isna(), surprise.abs() < dead_band, surprise > 0],
+        ["no estimate", "in line", "beat"],
+        "miss",
     )
     return pd.Series(classes, index=surprise.index, name="class", dtype=object)

@@ -121,9 +121,7 @@ def _no_repeats(table: pd.DataFrame, found: Findings) -> None:
     )
 
 
-def unabsorbed(
-    actions: pd.DataFrame, sessions: pd.DatetimeIndex, tickers: list[str]
-) -> tuple[np.ndarray, np.ndarray]:
+def unabsorbed(actions: pd.DataFrame, sessions: pd.DatetimeIndex, tickers: list[str]) -> tuple[np.ndarray, np.ndarray]:
     """Split ratios and dividends that the closes do not contain yet.
 
     A dividend is an amount per share as held before its ex-date. The closes are on

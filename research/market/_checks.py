@@ -157,9 +157,7 @@ def label_codes(column: pd.Series, found: Findings) -> tuple[np.ndarray, pd.Date
     problems = {code: text for code, text in enumerate(parsed) if isinstance(text, str)}
     if problems:
         rows = np.flatnonzero(np.isin(codes, list(problems)))
-        remedy = (
-            "Give dates as YYYY-MM-DD or midnight datetime64, e.g. pd.to_datetime(..., format='%d/%m/%Y')."
-        )
+        remedy = "Give dates as YYYY-MM-DD or midnight datetime64, e.g. pd.to_datetime(..., format='%d/%m/%Y')."
         found.add(rows, name, column, [problems[codes[row]] for row in rows], remedy)
         codes = np.where(np.isin(codes, list(problems)), -1, codes)
     labels = [*(pd.NaT if isinstance(label, str) else label for label in parsed), pd.NaT]
@@ -211,11 +209,7 @@ def numbers(column: pd.Series, found: Findings, *, zero: bool = False, remedy: s
     where it plainly is one; blank text is missing.
     """
     name = str(column.name)
-    if (
-        is_numeric_dtype(column.dtype)
-        and not is_bool_dtype(column.dtype)
-        and not is_complex_dtype(column.dtype)
-    ):
+    if is_numeric_dtype(column.dtype) and not is_bool_dtype(column.dtype) and not is_complex_dtype(column.dtype):
         values = column.to_numpy(dtype="float64", na_value=np.nan).copy()
     else:
         values = _parsed(column, found)

@@ -92,9 +92,7 @@ def _check_shape(long: pd.DataFrame) -> None:
             remedy="Pass them as actions= (ticker, ex_date, dividend, split_ratio, absorbed), or drop them.",
         )
     if long[[name for name in ("close", "adj_close") if name in named]].isna().all(axis=None):
-        raise InputError(
-            "the table of prices has no price in any row", remedy="Check the columns close, adj_close."
-        )
+        raise InputError("the table of prices has no price in any row", remedy="Check the columns close, adj_close.")
 
 
 def _calendar_for(calendar: str | TradingCalendar, labels: pd.DatetimeIndex) -> TradingCalendar:

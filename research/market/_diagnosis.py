@@ -126,9 +126,7 @@ def _gaps(sessions: pd.DatetimeIndex, price: np.ndarray) -> Iterator[Any]:
         yield start, column, "gap", length, text
 
 
-def _no_prices(
-    sessions: pd.DatetimeIndex, fields: Mapping[str, np.ndarray], price: np.ndarray
-) -> Iterator[Any]:
+def _no_prices(sessions: pd.DatetimeIndex, fields: Mapping[str, np.ndarray], price: np.ndarray) -> Iterator[Any]:
     other = [~np.isnan(fields[name]) for name in ("open", "high", "low", "volume")]
     for column, start, stop in _runs(np.logical_or.reduce(other) & np.isnan(price)):
         text = f"cells other than the price are filled {_span(sessions, start, stop)}"
@@ -162,9 +160,7 @@ def _split_jumps(
     distance = np.abs(np.abs(logs[rows, columns])[:, None] - np.log(ratios))
     near = distance.argmin(axis=1)
     hits = distance[np.arange(len(rows)), near] <= slack[near]
-    for row, column, ratio in zip(
-        rows[hits].tolist(), columns[hits].tolist(), ratios[near[hits]], strict=True
-    ):
+    for row, column, ratio in zip(rows[hits].tolist(), columns[hits].tolist(), ratios[near[hits]], strict=True):
         jump = logs[row, column]
         name = f"{ratio:g}-for-1" if jump < 0 else f"1-for-{ratio:g}"
         if ratio == ratios[0]:
@@ -174,9 +170,7 @@ def _split_jumps(
 
 
 def _recorded(actions: pd.DataFrame, ticker: str, session: pd.Timestamp) -> str:
-    there = actions[
-        (actions["ticker"] == ticker) & (actions["ex_date"] == session) & actions["split_ratio"].notna()
-    ]
+    there = actions[(actions["ticker"] == ticker) & (actions["ex_date"] == session) & actions["split_ratio"].notna()]
     if there.empty:
         return "no split is recorded that day"
     first = there.iloc[0]

@@ -47,9 +47,7 @@ class Bars:
     _fields: Mapping[str, np.ndarray]
     _step: pd.Timedelta
 
-    def __init__(
-        self, starts: pd.DatetimeIndex, fields: Mapping[str, np.ndarray], step: pd.Timedelta
-    ) -> None:
+    def __init__(self, starts: pd.DatetimeIndex, fields: Mapping[str, np.ndarray], step: pd.Timedelta) -> None:
         for values in fields.values():
             values.setflags(write=False)
         object.__setattr__(self, "_starts", starts)
@@ -116,11 +114,7 @@ class Bars:
         length = None if step is None else _length(step)
         found = Findings(frame, "bars")
         starts = _starts(frame["ts"], _zone(timezone), found)
-        cells = {
-            name: numbers(frame[name], found, zero=name == "volume")
-            for name in FIELDS
-            if name in frame.columns
-        }
+        cells = {name: numbers(frame[name], found, zero=name == "volume") for name in FIELDS if name in frame.columns}
         if "high" in cells and "low" in cells:
             below = np.flatnonzero(cells["high"] < cells["low"])
             texts = [f"is below low {cells['low'][row]:.10g}" for row in below]
@@ -192,9 +186,7 @@ class Bars:
         if last < first:
             raise ParameterError("the span ends before it starts", parameter="end", value=str(end))
         part = slice(*np.searchsorted(self._starts.asi8, [first.value, last.value], side="left"))
-        return Bars(
-            self._starts[part], {name: v[part].copy() for name, v in self._fields.items()}, self._step
-        )
+        return Bars(self._starts[part], {name: v[part].copy() for name, v in self._fields.items()}, self._step)
 
 
 def _zone(timezone: str | dt.tzinfo | None) -> dt.tzinfo | None:
@@ -306,9 +298,7 @@ def _check_repeats(column: pd.Series, starts: pd.DatetimeIndex, order: np.ndarra
 def _usual_spacing(starts: pd.DatetimeIndex) -> pd.Timedelta:
     """Most frequent spacing of sorted, distinct stamps."""
     if len(starts) < 2:
-        raise InputError(
-            "one bar does not tell its length", remedy="Pass it: Bars.from_frame(..., step='1min')."
-        )
+        raise InputError("one bar does not tell its length", remedy="Pass it: Bars.from_frame(..., step='1min').")
     spacing, count = np.unique(np.diff(starts.asi8), return_counts=True)
     usual = pd.Timedelta(int(spacing[count.argmax()]), unit="ns")
     if usual >= _DAY:

@@ -65,9 +65,7 @@ class Prices:
         for values in fields.values():
             values.setflags(write=False)
         content = (sessions, tuple(tickers), dict(fields), actions, calendar)
-        for name, value in zip(
-            ("_sessions", "_tickers", "_fields", "_actions", "_calendar"), content, strict=True
-        ):
+        for name, value in zip(("_sessions", "_tickers", "_fields", "_actions", "_calendar"), content, strict=True):
             object.__setattr__(self, name, value)
 
     def __setattr__(self, name: str, value: object) -> None:

@@ -115,9 +115,7 @@ def _manager_class(scratch: Path, log: int) -> type:
         """A kernel of ``sys.executable``, independent of installed kernel specifications."""
 
         def __init__(self, **settings: Any) -> None:
-            super().__init__(
-                **{"connection_file": str(scratch / "kernel.json"), "transport": "tcp", **settings}
-            )
+            super().__init__(**{"connection_file": str(scratch / "kernel.json"), "transport": "tcp", **settings})
 
         @property
         def kernel_spec(self) -> KernelSpec:
@@ -155,9 +153,7 @@ def _outcome(
     private = private_paths(scratch)
     warnings = without_paths("".join(_streams(notebook, "stderr")), private)
     tracebacks = [
-        _ANSI.sub("", "\n".join(output.traceback))
-        for output in _outputs(notebook)
-        if output.output_type == "error"
+        _ANSI.sub("", "\n".join(output.traceback)) for output in _outputs(notebook) if output.output_type == "error"
     ]
     failure = failure or _cell_failure(notebook)
     _tidy(notebook, parameters, private)
@@ -173,9 +169,7 @@ def _outputs(notebook: Any) -> list[Any]:
 
 
 def _streams(notebook: Any, name: str) -> list[str]:
-    return [
-        output.text for output in _outputs(notebook) if output.output_type == "stream" and output.name == name
-    ]
+    return [output.text for output in _outputs(notebook) if output.output_type == "stream" and output.name == name]
 
 
 def _cell_failure(notebook: Any) -> str | None:
@@ -204,9 +198,7 @@ def _tidy(notebook: Any, parameters: Mapping[str, Any], private: list[str]) -> N
     language = notebook.metadata.get("language_info", {})
     notebook.metadata = type(notebook)(
         kernelspec={"display_name": "Python 3", "language": "python", "name": "python3"},
-        language_info={
-            key: language[key] for key in ("name", "version", "file_extension") if key in language
-        },
+        language_info={key: language[key] for key in ("name", "version", "file_extension") if key in language},
         papermill={"parameters": dict(parameters)},
     )
     for position, cell in enumerate(notebook.cells, start=1):
@@ -246,7 +238,7 @@ def _everywhere(content: Any, private: list[str]) -> Any:
         return without_paths(content, private)
     if isinstance(content, list):
         return [_everywhere(item, private) for item in content]
-    if isinstance(content, Mapping):
+    if isinstance(content, dict):  # nbformat's NotebookNode is one
         return type(content)({key: _everywhere(item, private) for key, item in content.items()})
     return content
 
@@ -256,9 +248,7 @@ def private_paths(scratch: Path) -> list[str]:
     folders = {scratch, Path(tempfile.gettempdir()), Path.home(), Path(sys.prefix), Path(sys.base_prefix)}
     folders.add(Path(research.__file__).parent.parent)
     folders |= {folder.resolve() for folder in folders}
-    return sorted(
-        (str(folder) for folder in folders if len(folder.parts) > 1), key=lambda path: (-len(path), path)
-    )
+    return sorted((str(folder) for folder in folders if len(folder.parts) > 1), key=lambda path: (-len(path), path))
 
 
 def without_paths(text: str, private: list[str]) -> str:

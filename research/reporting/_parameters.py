@@ -209,9 +209,7 @@ def _declaration(statement: ast.stmt, comment: str, notebook: str) -> Parameter:
     if annotation == "float" and type(default) is int:
         default = float(default)
     if type(default) is not _TYPES[annotation]:
-        raise _bad_declaration(
-            notebook, line, f"declares {target.id} as {annotation} but defaults to {default!r}"
-        )
+        raise _bad_declaration(notebook, line, f"declares {target.id} as {annotation} but defaults to {default!r}")
     return Parameter(target.id, annotation, default, comment)
 
 
@@ -284,9 +282,7 @@ def _coerced(parameter: Parameter, value: Any) -> Any:
     elif parameter.type == "float" and type(value) is int:
         return float(value)
     allowed = {"bool": "true or false", "int": "a whole number", "float": "a finite number"}[parameter.type]
-    raise ParameterError(
-        "this is not of the declared type", parameter=parameter.name, value=value, allowed=allowed
-    )
+    raise ParameterError("this is not of the declared type", parameter=parameter.name, value=value, allowed=allowed)
 
 
 def _text(name: str, value: Any) -> str:
@@ -295,12 +291,8 @@ def _text(name: str, value: Any) -> str:
     elif isinstance(value, (list, tuple)) and all(type(item) in (str, int) for item in value):
         value = ",".join(str(item) for item in value)
     if not isinstance(value, str):
-        raise ParameterError(
-            "this is not of the declared type", parameter=name, value=value, allowed="a text"
-        )
-    if any(unicodedata.category(character)[0] == "C" for character in value) or re.search(
-        "[\u2028\u2029]", value
-    ):
+        raise ParameterError("this is not of the declared type", parameter=name, value=value, allowed="a text")
+    if any(unicodedata.category(character)[0] == "C" for character in value) or re.search("[\u2028\u2029]", value):
         raise ParameterError(
             "control and invisible characters are refused",
             parameter=name,

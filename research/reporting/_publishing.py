@@ -110,9 +110,7 @@ def _exchange(first: Path, second: Path) -> bool:
     if renameat2 is None:
         return False
     current_folder, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
-    return bool(
-        renameat2(current_folder, os.fsencode(first), current_folder, os.fsencode(second), exchange) == 0
-    )
+    return bool(renameat2(current_folder, os.fsencode(first), current_folder, os.fsencode(second), exchange) == 0)
 
 
 def _unwritable(path: Path, error: OSError) -> ReportError:

@@ -181,9 +181,7 @@ def _aligned(table: str) -> str:
 
         def aligned_cell(cell: re.Match[str]) -> str:
             numeric = next(columns) in numbers - texts
-            return (
-                f'<td class="num">{cell[3]}</td>' if numeric and cell[1] == "td" and not cell[2] else cell[0]
-            )
+            return f'<td class="num">{cell[3]}</td>' if numeric and cell[1] == "td" and not cell[2] else cell[0]
 
         return _CELL.sub(aligned_cell, row[0])
 
@@ -249,12 +247,8 @@ def _free_anchor(text: str, taken: set[str]) -> str:
 class _Auditor(HTMLParser):
     """Collects what would run a script or request anything."""
 
-    _TAGS = frozenset(
-        {"script", "iframe", "object", "embed", "link", "base", "form", "meta", "frame", "portal"}
-    )
-    _LOADING = frozenset(
-        {"src", "srcset", "poster", "data", "background", "action", "formaction", "xlink:href"}
-    )
+    _TAGS = frozenset({"script", "iframe", "object", "embed", "link", "base", "form", "meta", "frame", "portal"})
+    _LOADING = frozenset({"src", "srcset", "poster", "data", "background", "action", "formaction", "xlink:href"})
     _REMOTE_STYLE = re.compile(r"@import|url\(\s*['\"]?\s*(?!data:|#|['\"])", flags=re.IGNORECASE)
 
     def __init__(self) -> None:

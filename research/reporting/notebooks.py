@@ -135,9 +135,7 @@ def run_notebook(
     tell = progress or (lambda line: None)
     given = check_parameters(info, parameters)
     if not timeout > 0:
-        raise UsageError(
-            "a time limit is positive", parameter="timeout", value=timeout, allowed="seconds > 0"
-        )
+        raise UsageError("a time limit is positive", parameter="timeout", value=timeout, allowed="seconds > 0")
     manifest = _provenance.manifest(info, given)
     if slug is None:
         stem = re.sub("[^a-z0-9]+", "-", info.name.lower()).strip("-") or "notebook"
@@ -206,9 +204,7 @@ def _failure(info: NotebookInfo, execution: Execution, reason: str, failed: Path
     """Error that says why, with the failed notebook kept beside the report if the disk takes it."""
     log = execution.log if execution.failure is not None else f"{reason}\n\n{execution.log}"
     try:
-        _publishing.publish(
-            dict(zip(_FAILED_FILES, (_notebook_text(execution.notebook), log), strict=True)), failed
-        )
+        _publishing.publish(dict(zip(_FAILED_FILES, (_notebook_text(execution.notebook), log), strict=True)), failed)
         remedy = f"The failed notebook and its log are in {failed}."
     except ReportError as error:
         remedy = f"The failed notebook could not be kept: {error}"

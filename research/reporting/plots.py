@@ -28,16 +28,22 @@ if TYPE_CHECKING:
     from research.market.intraday import Bars
     from research.study.results import EventStudyResults
 
-P, R = ParamSpec("P"), TypeVar("R")
+P = ParamSpec("P")
+R = TypeVar("R")
 
 # Okabe and Ito's palette: told apart by colour-blind readers and in grey.
 INK, MUTED, RULE = "#222222", "#6b6b6b", "#d5d5d5"
 BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 
 #: Colour and mark of each class of surprise, in the order of the rows.
-_SURPRISES = {"beat": (BLUE, "^"), "in line": ("#8c8c8c", "s"), "miss": (ORANGE, "v"), "no estimate": (PURPLE, "o")}
+_SURPRISES = {
+    "beat": (BLUE, "^"),
+    "in line": ("#8c8c8c", "s"),
+    "miss": (ORANGE, "v"),
+    "no estimate": (PURPLE, "o"),
+}
 
-_STYLE = {
+_STYLE: Any = {
     "axes.edgecolor": MUTED,
     "axes.grid": False,
     "axes.labelcolor": INK,
@@ -129,7 +135,13 @@ def draw_window(ax: Axes, daily: pd.Series, running: pd.Series, low: pd.Series, 
     ax.axhline(0, color=MUTED, linewidth=0.8)
     ax.axvline(0, color=RULE, linewidth=6, zorder=0)
     ax.fill_between(days, low, high, color=BLUE, alpha=0.15, linewidth=0, label="95% interval of the sum")
-    ax.bar(days, daily, width=0.6, color=np.where(days == 0, ORANGE, "#b9b9b9"), label="abnormal return of the day")
+    ax.bar(
+        days,
+        daily,
+        width=0.6,
+        color=np.where(days == 0, ORANGE, "#b9b9b9"),
+        label="abnormal return of the day",
+    )
     ax.plot(days, running, color=BLUE, linewidth=2, marker="o", markersize=3, label="cumulative abnormal return")
     ax.set_xlabel("trading days relative to day zero")
     ax.set_ylabel("per cent")
@@ -175,8 +187,15 @@ def own_days(table: pd.DataFrame, this: pd.Series, ticker: str) -> Picture:
     shown = table.assign(percent=100 * table["ar"])
     for name in rows:
         sns.swarmplot(
-            shown[shown["surprise"] == name], x="percent", y="surprise", order=rows, orient="h", ax=ax, size=7,
-            color=_SURPRISES[name][0], marker=_SURPRISES[name][1],
+            shown[shown["surprise"] == name],
+            x="percent",
+            y="surprise",
+            order=rows,
+            orient="h",
+            ax=ax,
+            size=7,
+            color=_SURPRISES[name][0],
+            marker=_SURPRISES[name][1],
         )
     level = rows.index(this["surprise"])
     ax.scatter([100 * this["ar"]], [level], s=190, facecolor="none", edgecolor=INK, linewidth=2, zorder=5)
@@ -217,7 +236,12 @@ def evening(bars: Bars, reaction: Reaction, ticker: str, timezone: Any) -> Pictu
     days = list(pd.unique(frame.index.normalize()))
     spans = [part.index[-1] - part.index[0] for _, part in frame.groupby(frame.index.normalize())]
     figure, axes = _canvas(
-        9.4, 4.6, ncols=len(days), sharey=True, squeeze=False, width_ratios=[span.total_seconds() for span in spans]
+        9.4,
+        4.6,
+        ncols=len(days),
+        sharey=True,
+        squeeze=False,
+        width_ratios=[span.total_seconds() for span in spans],
     )
     for ax, day in zip(axes[0], days, strict=True):
         part = frame[frame.index.normalize() == day]
@@ -233,8 +257,16 @@ def evening(bars: Bars, reaction: Reaction, ticker: str, timezone: Any) -> Pictu
         ax.tick_params(left=False)
     low, high = frame["close"].quantile([0.002, 0.998])
     axes[0][0].set_ylim(low - 0.08 * (high - low), high + 0.45 * (high - low))
-    parts = [f"{_LEG_NAMES[name]} {words.number(100 * value, 1, signed=True)}" for name, value in reaction.log.items() if value is not None]
-    stations = {"end of extended trading": "by 20:00", "open": "at the open", "close of day zero": "at the close"}
+    parts = [
+        f"{_LEG_NAMES[name]} {words.number(100 * value, 1, signed=True)}"
+        for name, value in reaction.log.items()
+        if value is not None
+    ]
+    stations = {
+        "end of extended trading": "by 20:00",
+        "open": "at the open",
+        "close of day zero": "at the close",
+    }
     moves = [
         f"{words.percent(price / points['price'].iloc[0] - 1, 1)} {stations[label]}"
         for label, _, price in points.itertuples(index=False)
@@ -243,7 +275,9 @@ def evening(bars: Bars, reaction: Reaction, ticker: str, timezone: Any) -> Pictu
     title = f"{ticker}: {words.listing(moves)}" if moves else f"{ticker} from the close to the next morning"
     figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=12)
     marks = [f"{label} {at:%H:%M} at {price:,.2f}" for label, at, price in points.itertuples(index=False)]
-    alt = f"{title}: line of bar closes with marks at {words.listing(marks)}. Legs, log per cent: {words.listing(parts)}."
+    alt = (
+        f"{title}: line of bar closes with marks at {words.listing(marks)}. Legs, log per cent: {words.listing(parts)}."
+    )
     caption = (
         f"Closes of the bars as traded{'; dashed: the close before the news' if len(points) else ''}. Minutes without a trade are "
         "gaps in the line. Extended-hours prints are thin and include late reports, so a single spike is no move of the price."
@@ -308,7 +342,12 @@ def legs(reaction: Reaction) -> Picture:
     for i, (start, height) in enumerate(zip(starts, heights, strict=True)):
         top = max(start, start + height)
         ax.annotate(
-            words.number(height, 2, signed=True), (i, top), xytext=(0, 3), textcoords="offset points", ha="center", fontsize=10
+            words.number(height, 2, signed=True),
+            (i, top),
+            xytext=(0, 3),
+            textcoords="offset points",
+            ha="center",
+            fontsize=10,
         )
     for i in range(len(names) - 1):
         level = starts[i] + heights[i]
@@ -320,7 +359,9 @@ def legs(reaction: Reaction) -> Picture:
     ax.set_ylabel("log return, per cent")
     _percent_axis(ax.yaxis)
     largest = max(present, key=lambda item: abs(item[1]))
-    ax.set_title(f"The largest leg: {_LEG_NAMES[largest[0]]}, {words.number(100 * largest[1], 2, signed=True)} log per cent")
+    ax.set_title(
+        f"The largest leg: {_LEG_NAMES[largest[0]]}, {words.number(100 * largest[1], 2, signed=True)} log per cent"
+    )
     alt = "Waterfall of log legs: " + "; ".join(
         f"{name} {words.number(height, 2, signed=True)}%" for name, height in zip(names, heights, strict=True)
     )
@@ -342,7 +383,14 @@ def side_by_side(table: pd.DataFrame, ticker: str) -> Picture:
     ax.hlines(position, low, high, color=BLUE, linewidth=2.2, alpha=0.6)
     ax.scatter(values, position, color=BLUE, s=46, zorder=3)
     for y, value, right in zip(position, values, high, strict=True):
-        ax.annotate(words.number(value, 2, signed=True), (right, y), xytext=(6, 0), textcoords="offset points", va="center", fontsize=9)
+        ax.annotate(
+            words.number(value, 2, signed=True),
+            (right, y),
+            xytext=(6, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=9,
+        )
     ax.axvline(0, color=MUTED, linewidth=0.8)
     ax.set_yticks(position, table["label"])
     ax.margins(x=0.12, y=0.12)
@@ -375,11 +423,17 @@ def residual_check(estimation: pd.DataFrame, ticker: str) -> Picture:
         ax.axhline(level, color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
     ax.axhline(0, color=MUTED, linewidth=0.8)
     outside = int((residuals.abs() > 0.02 * sigma).sum())
-    ax.set_title(f"{ticker}: {outside} of {len(residuals)} residuals beyond two standard deviations (about 5% expected)")
+    ax.set_title(
+        f"{ticker}: {outside} of {len(residuals)} residuals beyond two standard deviations (about 5% expected)"
+    )
     ax.set_ylabel("residual, per cent")
     locator = AutoDateLocator(minticks=4, maxticks=8)
     ax.xaxis.set_major_locator(locator)
     ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))
     _percent_axis(ax.yaxis)
     alt = f"Residuals of {ticker}'s estimation window; {outside} of {len(residuals)} beyond two standard deviations; {len(cut)} days cut."
-    return Picture(figure, alt, "Shaded: days -1 to +1 around the firm's other announcements, left out of the estimation.")
+    return Picture(
+        figure,
+        alt,
+        "Shaded: days -1 to +1 around the firm's other announcements, left out of the estimation.",
+    )

@@ -9,6 +9,8 @@ from typing import Any
 
 import pandas as pd
 
+from research.reporting import words
+
 
 @dataclass(frozen=True)
 class Fragment:
@@ -41,6 +43,21 @@ class Column:
 
     title: str
     show: Callable[[Any], str] | None = None
+
+
+def percent_column(title: str, digits: int = 2) -> Column:
+    """A decimal fraction as a signed number of per cent."""
+    return Column(f"{title}, %", lambda value: words.percent(value, digits).removesuffix("%"))
+
+
+def size_column(title: str, digits: int = 2) -> Column:
+    """A decimal fraction that has no sign, in per cent."""
+    return Column(f"{title}, %", lambda value: words.percent(value, digits, signed=False).removesuffix("%"))
+
+
+def number_column(title: str, digits: int = 2) -> Column:
+    """A plain number."""
+    return Column(title, lambda value: words.number(value, digits))
 
 
 def paragraph(text: str, kind: str = "") -> Fragment:
@@ -101,9 +118,7 @@ def table(
     """
     chosen = columns or {name: str(name) for name in frame.columns}
     shown = {name: entry if isinstance(entry, Column) else Column(entry) for name, entry in chosen.items()}
-    numeric = {
-        name for name, entry in shown.items() if entry.show or pd.api.types.is_numeric_dtype(frame[name])
-    }
+    numeric = {name for name, entry in shown.items() if entry.show or pd.api.types.is_numeric_dtype(frame[name])}
     head = "".join(
         f'<th scope="col"{_class("num" if name in numeric else "")}>{html.escape(entry.title)}</th>'
         for name, entry in shown.items()
@@ -113,16 +128,12 @@ def table(
         cells = {name: _cell(row[name], entry) for name, entry in shown.items()}
         marked = _class("this" if mark is not None and mark(row) else "")
         body = "".join(
-            f"<td{_class('num' if name in numeric else '')}>{html.escape(cell)}</td>"
-            for name, cell in cells.items()
+            f"<td{_class('num' if name in numeric else '')}>{html.escape(cell)}</td>" for name, cell in cells.items()
         )
         lines.append(f"<tr{marked}>{body}</tr>")
         texts.append(" | ".join(cells.values()))
     title = f"<caption>{html.escape(caption)}</caption>" if caption else ""
-    markup = (
-        f'<table class="data">{title}'
-        f"<thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
-    )
+    markup = f'<table class="data">{title}<thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table>'
     heading = " | ".join(entry.title for entry in shown.values())
     return Fragment(markup, "\n".join([caption, heading, *texts] if caption else [heading, *texts]))
 
@@ -149,9 +160,5 @@ def _cell(value: Any, column: Column) -> str:
     if value is None or (pd.api.types.is_scalar(value) and pd.isna(value)):
         return "–"
     if isinstance(value, pd.Timestamp):
-        return (
-            f"{value:%Y-%m-%d}"
-            if value == value.normalize() and value.tz is None
-            else f"{value:%Y-%m-%d %H:%M %Z}"
-        )
+        return f"{value:%Y-%m-%d}" if value == value.normalize() and value.tz is None else f"{value:%Y-%m-%d %H:%M %Z}"
     return str(value)

@@ -6,7 +6,7 @@ import datetime as dt
 import hashlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pandas as pd
 
@@ -14,7 +14,7 @@ from research.errors import NotFoundError, ParameterError, in_words, nearest
 from research.events.announcements import Announcements
 
 #: What the word for an announcement may be: a row of ``Announcements.frame``, an instant, a date, text.
-EventLike = pd.Series | pd.Timestamp | dt.date | str
+EventLike: TypeAlias = pd.Series | pd.Timestamp | dt.date | str
 
 
 def file_hash(path: Path) -> str:

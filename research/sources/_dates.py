@@ -63,9 +63,7 @@ def parse_dates(column: pd.Series, date_format: str | None = None) -> tuple[pd.S
         if cell not in known:
             known[cell] = _date_or_problem(cell, day_first, date_format)
     found = [known[cell] for cell in cells]
-    dates = pd.DatetimeIndex(
-        [pd.NaT if isinstance(day, str) else day for day in found], dtype="datetime64[ns]"
-    )
+    dates = pd.DatetimeIndex([pd.NaT if isinstance(day, str) else day for day in found], dtype="datetime64[ns]")
     wrong = [
         (line, str(column.name), cell, day)
         for line, cell, day in zip(column.index, cells, found, strict=True)
@@ -186,9 +184,7 @@ def _slashed_or_named(text: str, day_first: bool | None) -> dt.date:
         raise NotADateError("has a year of two digits; write it out, or say date_format in columns.toml")
     if _SERIAL.fullmatch(text):
         meant = _EXCEL_EPOCH + dt.timedelta(days=int(float(text)))
-        raise NotADateError(
-            f"looks like a serial number of a spreadsheet ({meant} if its days count from 1900)"
-        )
+        raise NotADateError(f"looks like a serial number of a spreadsheet ({meant} if its days count from 1900)")
     raise NotADateError("is no date YYYY-MM-DD")
 
 

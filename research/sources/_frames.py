@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from research.errors import InputError
+from research.errors import InputError, ParameterError
 from research.events.announcements import Announcements
 from research.events.calendar import TradingCalendar
 from research.market.intraday import Bars
 from research.market.prices import Prices
-from research.sources._checks import Offence, checked, refused, repeats, text_column
+from research.sources._checks import Offence, checked, no_tickers, refused, repeats, text_column
 from research.sources._dates import parse_dates, tidy_instants
 from research.sources._numbers import is_blank, parse_table
-from research.sources._settings import COLUMNS, FILE, Settings, fold, our_names, require_columns
+from research.sources._settings import COLUMNS, FILE, Settings, fold, our_names, require_columns, suggestion
 from research.sources._tables import Table
 
 _BAR_FIELDS = ("open", "high", "low", "close")
@@ -35,7 +35,6 @@ _TRUE_FALSE |= {"false": False, "f": False, "no": False, "n": False, "0": False}
 _FRENCH_MISSING = (-99.99, -999.0)
 #: Digits with the marks of numbers, without the leading zero of a code.
 _NUMERIC = re.compile(r"[-+(−]?(?:US)?[$€£¥]?\s*(?!0\d)[\d.,'’\s]*\d[\d.,'’\s]*(?:[eE][+-]?\d+)?\s*[%€$£¥)]*")
-_OFFSET = re.compile(r"(?:[Zz]|[+-]\d{2}:?\d{2})$")
 
 
 def announcements(events: Table, metrics: Table | None, settings: Settings) -> Announcements:
@@ -43,23 +42,15 @@ def announcements(events: Table, metrics: Table | None, settings: Settings) -> A
     events = our_names(events, "events", settings)
     require_columns(events, "events", ["ticker", "announced_at"])
     frame, found = _spelled(events, _EVENT_NUMBERS, _EVENT_INSTANTS, settings)
-    table = None
-    if metrics is not None:
-        table = _metrics(metrics, settings)
-    return checked(
-        events.name,
-        found,
-        lambda: Announcements.from_frame(frame, timezone=settings.timezone, metrics=table),
-    )
-
-
-def _metrics(metrics: Table, settings: Settings) -> pd.DataFrame:
+    zone = settings.timezone
+    built = checked(events.name, found, lambda: Announcements.from_frame(frame, timezone=zone))
+    if metrics is None:
+        return built
     metrics = our_names(metrics, "metrics", settings)
     require_columns(metrics, "metrics", ["ticker", "announced_at", "metric", "actual", "estimate"])
-    frame, found = _spelled(metrics, ("actual", "estimate"), ("announced_at", "estimate_as_of"), settings)
-    if found:
-        raise refused(metrics.name, found)
-    return frame
+    figures, found = _spelled(metrics, ("actual", "estimate"), ("announced_at", "estimate_as_of"), settings)
+    # The events are known to be right by now, so what is wrong is wrong with the metrics.
+    return checked(metrics.name, found, lambda: Announcements.from_frame(frame, timezone=zone, metrics=figures))
 
 
 def _spelled(
@@ -72,11 +63,8 @@ def _spelled(
     named = {"ticker", *numbers, *instants, *COLUMNS["events"], *COLUMNS["metrics"]}
     others = [str(name) for name in frame if name not in named]
     covariates = [name for name in others if _looks_numeric(frame[name])]
-    if "surprise_pct" in present:
-        frame["surprise_pct"] = frame["surprise_pct"].map(_without_percent_sign)
-    values, wrong = parse_table(
-        Table(table.name, frame), [*present, *covariates], decimal=settings.decimal, percent=covariates
-    )
+    percent = {"surprise_pct": 1.0, **dict.fromkeys(covariates, 0.01)}
+    values, wrong = parse_table(table, [*present, *covariates], decimal=settings.decimal, percent=percent)
     texts = {column for _, column, *_ in wrong if column in covariates}
     found += [offence for offence in wrong if offence[1] not in texts]
     for name in instants:
@@ -100,10 +88,6 @@ def _looks_numeric(column: pd.Series) -> bool:
     return bool(cells) and all(isinstance(cell, str) and _NUMERIC.fullmatch(cell) for cell in cells)
 
 
-def _without_percent_sign(cell: Any) -> Any:
-    return cell.removesuffix("%").strip() if isinstance(cell, str) else cell
-
-
 def _instant_text(column: pd.Series, bare: bool) -> pd.Series:
     """Typed instants as they are; dates, and naive times that are all midnight, as text of a date."""
     if isinstance(column.dtype, pd.DatetimeTZDtype):
@@ -116,27 +100,19 @@ def _instant_text(column: pd.Series, bare: bool) -> pd.Series:
     return column.astype(object).where(column.notna(), None)
 
 
-def prices(
-    table: Table, actions: Table | None, settings: Settings
-) -> tuple[Prices, pd.DataFrame, pd.DataFrame | None]:
+def prices(table: Table, actions: Table | None, settings: Settings) -> tuple[Prices, pd.DataFrame, pd.DataFrame | None]:
     """Prices from a long or wide file; the long rows and the actions come with them."""
     rows, found = _long(table, "prices", _PRICE_FIELDS, ("close",), settings)
-    dividends = None if actions is None else _actions(actions, settings)
-    built = checked(
-        table.name,
-        found,
-        lambda: Prices.from_frame(rows, calendar=settings.calendar),
-    )
-    if dividends is not None and actions is not None:
-        built = checked(
-            actions.name,
-            [],
-            lambda: Prices.from_frame(rows, actions=dividends, calendar=settings.calendar),
-        )
+    calendar = settings.calendar
+    built = checked(table.name, found, lambda: Prices.from_frame(rows, calendar=calendar))
+    if actions is None:
+        return built, rows, None
+    dividends, found = _actions(actions, settings)
+    built = checked(actions.name, found, lambda: Prices.from_frame(rows, actions=dividends, calendar=calendar))
     return built, rows, dividends
 
 
-def _actions(table: Table, settings: Settings) -> pd.DataFrame:
+def _actions(table: Table, settings: Settings) -> tuple[pd.DataFrame, list[Offence]]:
     table = our_names(table, "actions", settings)
     require_columns(table, "actions", ["ex_date", "ticker"])
     ticker, found = text_column(table, "ticker")
@@ -153,9 +129,7 @@ def _actions(table: Table, settings: Settings) -> pd.DataFrame:
             if flag is None
         ]
         frame["absorbed"] = [bool(flag) for flag in flags]
-    if found:
-        raise refused(table.name, found)
-    return frame
+    return frame, found
 
 
 def _flag(cell: Any) -> bool | None:
@@ -164,10 +138,10 @@ def _flag(cell: Any) -> bool | None:
 
 def returns(table: Table, settings: Settings) -> pd.DataFrame:
     """Simple returns, sessions x tickers, from a long or wide file."""
-    rows, found = _long(table, "returns", ("ret",), ("ret",), settings, percent=True)
+    rows, found = _long(table, "returns", ("ret",), ("ret",), settings, percent=_percent_sign(settings.returns_unit))
     values, wrong = _returns_in_decimals(rows["ret"], settings.returns_unit, "returns_unit")
     grid, outside = _sessions(rows["date"], settings)
-    found += wrong + outside + repeats(rows["date"], rows["ticker"])
+    found += wrong + outside + repeats(rows["date"], rows["ticker"]) + no_tickers(rows["ticker"])
     if found:
         raise refused(table.name, found)
     wide = values.set_axis(pd.MultiIndex.from_frame(rows[["date", "ticker"]])).unstack("ticker")  # noqa: PD010
@@ -180,7 +154,9 @@ def market(table: Table, settings: Settings) -> dict[str, pd.Series]:
     frame = table.frame
     field = next((name for name in ("ret", "adj_close") if name in frame), "close")
     require_columns(table, "market", ["date", field])
-    values, found = parse_table(table, [field], decimal=settings.decimal, percent=["ret"])
+    values, found = parse_table(
+        table, [field], decimal=settings.decimal, percent={"ret": _percent_sign(settings.returns_unit)}
+    )
     dates, wrong = parse_dates(frame["date"], settings.date_format)
     found += wrong
     if "ticker" in frame:
@@ -197,12 +173,11 @@ def market(table: Table, settings: Settings) -> dict[str, pd.Series]:
     found += wrong + outside + repeats(dates, symbols)
     if found:
         raise refused(table.name, found)
-    result = {}
+    result, sessions = {}, pd.DatetimeIndex(grid, name="date")
     for symbol in dict.fromkeys(symbols):
         mine = (symbols == symbol).to_numpy()
-        series = pd.Series(values.loc[mine, field].to_numpy(), index=pd.DatetimeIndex(dates[mine])).reindex(
-            grid
-        )
+        index = pd.DatetimeIndex(dates[mine], name="date")
+        series = pd.Series(values.loc[mine, field].to_numpy(), index=index).reindex(sessions)
         result[str(symbol)] = series if field == "ret" else series.pct_change(fill_method=None)
     return result
 
@@ -213,7 +188,8 @@ def factors(table: Table, settings: Settings) -> pd.DataFrame:
     names = [str(name) for name in table.frame.columns if name != "date"]
     if not names:
         raise InputError(f"{table.name} has no column besides the dates", remedy="Give one column a factor.")
-    values, found = parse_table(table, names, decimal=settings.decimal, percent=names)
+    percent = dict.fromkeys(names, _percent_sign(settings.factors_unit))
+    values, found = parse_table(table, names, decimal=settings.decimal, percent=percent)
     dates, wrong = parse_dates(table.frame["date"], settings.date_format)
     _, outside = _sessions(dates, settings)
     found += wrong + outside
@@ -236,52 +212,12 @@ def bars(table: Table, settings: Settings) -> Bars:
     require_columns(table, "intraday", ["ts", "close"])
     present = [name for name in (*_BAR_FIELDS, "volume") if name in table.frame]
     values, found = parse_table(table, present, decimal=settings.decimal)
-    stamps, wrong = _stamps(table.frame["ts"], settings.timezone)
-    found += wrong
+    stamps = table.frame["ts"]
+    if stamps.dtype == object:
+        stamps, wrong = tidy_instants(stamps, settings.date_format)
+        found += wrong
     frame = values.assign(ts=stamps)
-    return checked(table.name, found, lambda: Bars.from_frame(frame))
-
-
-def _stamps(column: pd.Series, timezone: str | None) -> tuple[pd.Series, list[Offence]]:
-    """Start stamps in UTC; those without an offset are read in ``timezone``."""
-    if isinstance(column.dtype, pd.DatetimeTZDtype):
-        return column.dt.tz_convert("UTC"), []
-    text = (
-        column.dt.strftime("%Y-%m-%dT%H:%M:%S.%f")
-        if hasattr(column, "dt") and column.dtype != object
-        else column
-    )
-    text = text.astype(object).where(text.notna(), "")
-    offset = text.map(lambda cell: bool(_OFFSET.search(cell)) and ":" in cell)
-    parsed = pd.to_datetime(text.where(offset), utc=True, errors="coerce", format="ISO8601").astype(
-        "datetime64[ns, UTC]"
-    )
-    found: list[Offence] = []
-    naive = ~offset
-    if naive.any():
-        local = pd.to_datetime(text.where(naive), errors="coerce", format="ISO8601").astype("datetime64[ns]")
-        if timezone is None:
-            found = [
-                (line, "ts", text[line], f'has no UTC offset; say timezone = "America/New_York" in {FILE}')
-                for line in text.index[naive & local.notna()]
-            ]
-            local = local.mask(local.notna(), pd.Timestamp(0))
-            zoned = local.dt.tz_localize("UTC")
-        else:
-            zoned = local.dt.tz_localize(timezone, ambiguous="NaT", nonexistent="NaT").dt.tz_convert("UTC")
-        parsed = parsed.where(offset, zoned)
-    named = {row for row, *_ in found}
-    found += [
-        (
-            line,
-            "ts",
-            text[line],
-            "is no instant YYYY-MM-DDTHH:MM:SS with an offset, or does not exist in its zone",
-        )
-        for line in text.index[parsed.isna()]
-        if line not in named
-    ]
-    return parsed, found
+    return checked(table.name, found, lambda: Bars.from_frame(frame, timezone=settings.timezone))
 
 
 # --- shared -----------------------------------------------------------------------------
@@ -293,11 +229,11 @@ def _long(
     fields: tuple[str, ...],
     required: tuple[str, ...],
     settings: Settings,
-    percent: bool = False,
+    percent: float | None = None,
 ) -> tuple[pd.DataFrame, list[Offence]]:
     """Long rows ``date, ticker`` and numbers, from a long or a wide file."""
     named = our_names(_aliased(table) if section == "returns" else table, section, settings)
-    named = _dated(named, section)
+    named = _dated(named, section, ("ticker", *required))
     wide = "ticker" not in named.frame and not _looks_long(named, fields)
     if wide:
         return _melted(named, required[0], settings, percent)
@@ -307,7 +243,9 @@ def _long(
         named = Table(named.name, named.frame.drop(columns=strays), named.dates)
     require_columns(named, section, ["ticker", *required])
     present = [name for name in fields if name in named.frame]
-    values, found = parse_table(named, present, decimal=settings.decimal, percent=present if percent else ())
+    values, found = parse_table(
+        named, present, decimal=settings.decimal, percent=dict.fromkeys(present, percent) if percent else None
+    )
     ticker, wrong = text_column(named, "ticker")
     dates, undated = parse_dates(named.frame["date"], settings.date_format)
     others = named.frame.drop(columns=["date", "ticker", *present])
@@ -320,14 +258,16 @@ def _looks_long(table: Table, fields: tuple[str, ...]) -> bool:
     return any(name in fields for name in others)
 
 
-def _melted(
-    table: Table, field: str, settings: Settings, percent: bool
-) -> tuple[pd.DataFrame, list[Offence]]:
+def _melted(table: Table, field: str, settings: Settings, percent: float | None) -> tuple[pd.DataFrame, list[Offence]]:
     """A wide file as long rows labelled ``line [ticker]``; blank cells are no rows."""
     tickers = [str(name) for name in table.frame.columns if name != "date"]
     if not tickers:
         raise InputError(f"{table.name} has no column besides the dates", remedy="Give one column a ticker.")
-    values, found = parse_table(table, tickers, decimal=settings.decimal, percent=tickers if percent else ())
+    wrong = no_tickers(pd.Series(tickers, index=["header"] * len(tickers), dtype=object))
+    if wrong:
+        raise refused(table.name, wrong)
+    signs = dict.fromkeys(tickers, percent) if percent else None
+    values, found = parse_table(table, tickers, decimal=settings.decimal, percent=signs)
     dates, undated = parse_dates(table.frame["date"], settings.date_format)
     cells = values.to_numpy()
     line, column = np.nonzero(~np.isnan(cells) & dates.notna().to_numpy()[:, None])
@@ -355,27 +295,54 @@ def _aliased(table: Table) -> Table:
     return table
 
 
-def _dated(table: Table, section: str) -> Table:
+def _dated(table: Table, section: str, also: tuple[str, ...] = ()) -> Table:
     """A table with a column ``date``; a nameless first column is an index of dates."""
     if "date" not in table.frame and "" in table.frame:
         table = Table(table.name, table.frame.rename(columns={"": "date"}), table.dates)
-    require_columns(table, section, ["date"])
+    # Without a date nothing tells long from wide, unless something looks like the tickers.
+    looks_long = "ticker" in table.frame or suggestion("ticker", table)
+    require_columns(table, section, ["date", *also] if also and "date" not in table.frame and looks_long else ["date"])
     return table
 
 
 def _sessions(dates: pd.Series, settings: Settings) -> tuple[pd.DatetimeIndex, list[Offence]]:
     """Every session from the first date to the last, and the dates that are none."""
     known = pd.DatetimeIndex(dates.dropna())
-    calendar = TradingCalendar(settings.calendar)
+    calendar = _calendar(settings.calendar, known)
     if not len(known):
         return calendar.sessions[:0], []
+    outside = (dates < calendar.start) | (dates > calendar.end)
     odd = dates.notna() & ~dates.isin(calendar.sessions)
+    span = f"{calendar.start:%Y-%m-%d} to {calendar.end:%Y-%m-%d}"
     wrong: list[Offence] = [
-        (line, "date", f"{dates[line]:%Y-%m-%d}", f"is no session of {calendar.code}")
+        (
+            line,
+            "date",
+            f"{dates[line]:%Y-%m-%d}",
+            f"lies outside {calendar.code} as covered, {span}"
+            if outside[line]
+            else f"is no session of {calendar.code}",
+        )
         for line in dates.index[odd]
     ]
     inside = (calendar.sessions >= known.min()) & (calendar.sessions <= known.max())
     return calendar.sessions[inside], wrong
+
+
+def _calendar(code: str, dates: pd.DatetimeIndex) -> TradingCalendar:
+    """Calendar of a code, over a span that reaches back to the data where it is recorded so far."""
+    usual = TradingCalendar(code)
+    if not len(dates) or dates.min() >= usual.start:
+        return usual
+    try:
+        return TradingCalendar(code, start=f"{dates.min().year}-01-01")
+    except ParameterError:
+        return usual
+
+
+def _percent_sign(unit: str) -> float:
+    """What a percent sign in a cell is worth, given that the whole file may be in percent."""
+    return 1.0 if unit == "percent" else 0.01
 
 
 def _returns_in_decimals(values: pd.Series, unit: str, key: str) -> tuple[pd.Series, list[Offence]]:

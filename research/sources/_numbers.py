@@ -8,7 +8,7 @@ A file that contradicts itself, or proves nothing, is refused with the cells nam
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -37,7 +37,11 @@ class NotANumberError(ValueError):
 
 
 def parse_table(
-    table: Table, columns: Sequence[str], *, decimal: str | None = None, percent: Iterable[str] = ()
+    table: Table,
+    columns: Sequence[str],
+    *,
+    decimal: str | None = None,
+    percent: Mapping[str, float] | None = None,
 ) -> tuple[pd.DataFrame, list[Offence]]:
     """Turn columns of a table into float64.
 
@@ -48,8 +52,9 @@ def parse_table(
         Columns that hold numbers.
     decimal : {".", ","}, optional
         The decimal mark of the file; default: found out from the cells.
-    percent : iterable of str
-        Columns in which ``1.2%`` may stand for 0.012. Elsewhere it is an offence.
+    percent : mapping of str to float, optional
+        Columns in which a cell may end in a percent sign, and the factor it stands for
+        (0.01 where ``1.2%`` is 0.012). Elsewhere the sign is an offence.
 
     Returns
     -------
@@ -64,22 +69,19 @@ def parse_table(
         If the decimal mark cannot be told, or the file mixes both.
     """
     frame = table.frame
-    texts = {
-        column: frame[column].tolist() for column in columns if not is_numeric_dtype(frame[column].dtype)
-    }
+    texts = {column: frame[column].tolist() for column in columns if not is_numeric_dtype(frame[column].dtype)}
     mark = decimal or _decimal_mark(table.name, frame.index, texts)
-    allowed = frozenset(percent)
+    signs = percent or {}
     found: list[Offence] = []
     done = {}
     for column in columns:
         if is_bool_dtype(frame[column].dtype):
             found += [
-                (line, column, bool(cell), "is true or false, not a number")
-                for line, cell in frame[column].items()
+                (line, column, bool(cell), "is true or false, not a number") for line, cell in frame[column].items()
             ]
             done[column] = np.full(len(frame), np.nan)
         elif column in texts:
-            done[column], wrong = _parse(texts[column], mark, column in allowed)
+            done[column], wrong = _parse(texts[column], mark, signs.get(column))
             found += [(frame.index[place], column, texts[column][place], problem) for place, problem in wrong]
         else:
             done[column] = frame[column].to_numpy(dtype=float, na_value=np.nan)
@@ -91,7 +93,7 @@ def is_blank(cell: str) -> bool:
     return cell.strip().casefold() in MISSING
 
 
-def number(cell: str, mark: str = ".", percent: bool = False) -> float:
+def number(cell: str, mark: str = ".", percent: float | None = None) -> float:
     """One cell as a number.
 
     Raises
@@ -107,19 +109,17 @@ def number(cell: str, mark: str = ".", percent: bool = False) -> float:
     negative = text.startswith("(") and text.endswith(")")
     text = _CURRENCY.sub(r"\1", text[1:-1].strip() if negative else text)
     share = text.endswith("%")
-    if share and not percent:
+    if share and percent is None:
         raise NotANumberError("is a percentage where an amount belongs")
     text = _SPACES.sub("", text.removesuffix("%").strip())
     if not _GROUPS[mark].fullmatch(text) or not text.lstrip("+-.,")[:1].isdigit():
-        raise NotANumberError(
-            "is no number" + ("" if mark == "." else " with a decimal comma, which this file uses")
-        )
+        raise NotANumberError("is no number" + ("" if mark == "." else " with a decimal comma, which this file uses"))
     plain = text.replace(",", "") if mark == "." else text.replace(".", "").replace(",", ".")
-    value = float(plain) / (100 if share else 1)
+    value = float(plain) * (percent if share and percent else 1)
     return -value if negative else value
 
 
-def _parse(cells: list[Any], mark: str, percent: bool) -> tuple[np.ndarray, list[tuple[int, str]]]:
+def _parse(cells: list[Any], mark: str, percent: float | None) -> tuple[np.ndarray, list[tuple[int, str]]]:
     """Values, and the places that hold none with the reason."""
     if mark == ".":
         try:  # nearly every file; the rest of this function is for the others

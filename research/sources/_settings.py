@@ -41,6 +41,15 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     ),
     "intraday": ("ts", "open", "high", "low", "close", "volume"),
 }
+#: Other people's usual names of required columns: good for a hint, not for a guess.
+_SYNONYMS: Mapping[str, tuple[str, ...]] = {
+    "ticker": ("symbol", "sym", "tic", "stock", "code", "permno", "name"),
+    "date": ("datum", "day", "caldt", "timestamp", "datetime"),
+    "close": ("price", "last", "px_last", "prc", "settle", "kurs", "schlusskurs"),
+    "ret": ("daily_returns", "total_return", "performance"),
+    "announced_at": ("date", "datetime", "timestamp", "announcement_date", "report_date", "rdq", "anndats"),
+    "ts": ("timestamp", "time", "datetime", "date"),
+}
 _UNITS = ("decimal", "percent")
 #: Keys above the tables; None where any text will do.
 _KEYS: Mapping[str, tuple[str, ...] | None] = {
@@ -122,9 +131,7 @@ def read_settings(path: Path | None) -> Settings:
 
 def _check_key(name: str, value: Any) -> list[tuple[str, str, Any, str]]:
     if name not in _KEYS:
-        hint = (
-            'the symbol is market_symbol = "..."' if name == "market" else nearest(name, [*_KEYS, *COLUMNS])
-        )
+        hint = 'the symbol is market_symbol = "..."' if name == "market" else nearest(name, [*_KEYS, *COLUMNS])
         return [("key", name, value, f"is unknown. {hint}".strip())]
     allowed = _KEYS[name]
     if not isinstance(value, str) or not value or (allowed and value not in allowed):
@@ -173,9 +180,7 @@ def our_names(table: Table, section: str, settings: Settings) -> Table:
     if absent:
         raise InputError(
             f"{FILE} names columns that {table.name} does not have",
-            rows=offences(
-                (*row, f"is no column of the file. {nearest(row[2], present)}".strip()) for row in absent
-            ),
+            rows=offences((*row, f"is no column of the file. {nearest(row[2], present)}".strip()) for row in absent),
             allowed=in_words(present),
         )
     renamed = {theirs: ours for ours, theirs in mapping.items()}
@@ -185,11 +190,7 @@ def our_names(table: Table, section: str, settings: Settings) -> Table:
         folded = fold(name)
         if name in mapping:
             renamed[name] = f"{name}_unmapped"
-        elif (
-            folded in COLUMNS[section]
-            and folded not in mapping
-            and folded not in {*present, *renamed.values()}
-        ):
+        elif folded in COLUMNS[section] and folded not in mapping and folded not in {*present, *renamed.values()}:
             renamed[name] = folded
     dates = frozenset(renamed.get(name, name) for name in table.dates)
     return Table(table.name, table.frame.rename(columns=renamed), dates)
@@ -201,12 +202,21 @@ def fold(name: str) -> str:
     return "_".join(words)
 
 
+def suggestion(name: str, table: Table) -> str:
+    """Sentence on which column may be the missing one; empty when none looks like it."""
+    present = [str(column) for column in table.frame.columns if column]
+    for column in present:
+        if fold(column) in _SYNONYMS.get(name, ()):
+            return f"Did you mean {column!r}?"
+    return nearest(name, present)
+
+
 def require_columns(table: Table, section: str, required: Sequence[str]) -> None:
     """Raise InputError for every required column that is missing, with the nearest name present."""
     present = [str(column) for column in table.frame.columns]
     missing = [name for name in required if name not in present]
     if missing:
-        hints = [nearest(name, [column for column in present if column]) for name in missing]
+        hints = [suggestion(name, table) for name in missing]
         advice = f'Rename it, or say so in {FILE}: [{section}] {missing[0]} = "their name".'
         raise InputError(
             f"{table.name} has no column {in_words(map(repr, missing))}",

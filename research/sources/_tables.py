@@ -112,9 +112,7 @@ def _undecodable(data: bytes) -> list[tuple[int, str, None, str]]:
             line.decode("utf-8")
         except UnicodeDecodeError as error:
             byte = line[error.start]
-            found.append(
-                (number, "line", None, f"byte 0x{byte:02x} at position {error.start + 1} is not UTF-8")
-            )
+            found.append((number, "line", None, f"byte 0x{byte:02x} at position {error.start + 1} is not UTF-8"))
     return found
 
 

@@ -203,9 +203,7 @@ class FilesSource:
                 parameter="symbol",
                 value=symbol,
                 allowed=in_words(known),
-                remedy=" ".join(
-                    filter(None, [nearest(symbol, known), "Add a market file, or ask for one of these."])
-                ),
+                remedy=" ".join(filter(None, [nearest(symbol, known), "Add a market file, or ask for one of these."])),
             )
         return series.dropna().rename(symbol)
 
@@ -315,9 +313,7 @@ def _misnamed(wanted: str, others: list[str]) -> str | None:
     workbooks = [name for name in others if name.casefold().endswith((".xlsx", ".xls"))]
     if workbooks:
         return f"Save the sheets of {in_words(workbooks)} as 'CSV UTF-8'."
-    return nearest(f"{wanted}.csv", others) or (
-        f"It holds {in_words(others)}." if others else "It holds no file."
-    )
+    return nearest(f"{wanted}.csv", others) or (f"It holds {in_words(others)}." if others else "It holds no file.")
 
 
 def _find_bars(folder: Path) -> dict[tuple[str, str], Path]:

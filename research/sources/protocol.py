@@ -45,6 +45,10 @@ class Source(Protocol):
     def capabilities(self) -> frozenset[str]:
         """What the source can deliver."""
 
+    @property
+    def market_symbol(self) -> str | None:
+        """Symbol of the market return that goes with the source; None where it has no own."""
+
     def announcements(self, tickers: str | Iterable[str] | None = None) -> Announcements:
         """Announcements of these tickers; of all for None."""
 
@@ -92,11 +96,7 @@ def open_source(spec: str) -> Source:
     kind, colon, directory = spec.partition(":") if isinstance(spec, str) else ("", "", "")
     if kind == "files" and colon and directory.strip():
         return FilesSource(directory)
-    remedy = (
-        "Name the folder after the colon, as in files:my-data."
-        if kind == "files"
-        else nearest(kind, _SOURCES)
-    )
+    remedy = "Name the folder after the colon, as in files:my-data." if kind == "files" else nearest(kind, _SOURCES)
     raise UsageError(
         "no such data source",
         parameter="source",

@@ -36,9 +36,7 @@ _PRICE_TABLES = ("prices_daily", "prices_sp500_20")
 _BARS = re.compile(r"intraday_(?P<ticker>.+)_(?P<date>\d{4}-\d{2}-\d{2})\.parquet")
 
 
-def announcements(
-    tickers: str | Iterable[str] | None = None, kinds: Iterable[str] = ("earnings",)
-) -> Announcements:
+def announcements(tickers: str | Iterable[str] | None = None, kinds: Iterable[str] = ("earnings",)) -> Announcements:
     """Announcements of the sample, with the metrics table of Meta's third quarter of 2024.
 
     Parameters
@@ -197,6 +195,11 @@ class SampleSource:
 
     def __repr__(self) -> str:
         return "SampleSource()"
+
+    @property
+    def market_symbol(self) -> str:
+        """The S&P 500, the only market series of the sample."""
+        return MARKET
 
     def announcements(self, tickers: str | Iterable[str] | None = None) -> Announcements:
         """Earnings announcements; see :func:`announcements`."""

@@ -186,9 +186,7 @@ def known_days(
     return unique[:, 0], unique[:, 1]
 
 
-def cut_counts(
-    firm: NDArray[np.int64], day: NDArray[np.int64], n_firms: int, n_sessions: int
-) -> NDArray[np.int8]:
+def cut_counts(firm: NDArray[np.int64], day: NDArray[np.int64], n_firms: int, n_sessions: int) -> NDArray[np.int8]:
     """How many known announcements claim each day (-1 to +1 around their day zero).
 
     Returns

@@ -101,7 +101,11 @@ def side_by_side(
             results = EventStudy(announcements, returns, model, benchmark, **choices).fit()
             rows.append({"model": model.name, "benchmark": label, **_day_zero(results, event_id)})
     table = pd.DataFrame(rows)
-    table.insert(0, "label", table["model"] + table["benchmark"].map(lambda name: "" if name == "none" else f", {name}"))
+    table.insert(
+        0,
+        "label",
+        table["model"] + table["benchmark"].map(lambda name: "" if name == "none" else f", {name}"),
+    )
     return table
 
 

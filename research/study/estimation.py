@@ -372,9 +372,7 @@ def cumulative(
     return car, factor, n_days
 
 
-def residuals(
-    panel: Panel, events: Events, fit: LinearFit, estimation: tuple[int, int]
-) -> Floats:
+def residuals(panel: Panel, events: Events, fit: LinearFit, estimation: tuple[int, int]) -> Floats:
     """Residuals of the estimation window, NaN on days that were not used; shape (n_events, T1 - T0 + 1)."""
     e = estimation_returns(panel, events, estimation)
     e -= fit.intercept[:, None]

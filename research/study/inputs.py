@@ -33,7 +33,9 @@ def check_returns(returns: pd.DataFrame, calendar: TradingCalendar) -> pd.DataFr
     kinds = {str(column): dtype for column, dtype in returns.dtypes.items() if not pd.api.types.is_numeric_dtype(dtype)}
     if kinds:
         raise InputError(
-            "columns that are not numeric: " + in_words(kinds), parameter="returns", remedy="Convert them to floats."
+            "columns that are not numeric: " + in_words(kinds),
+            parameter="returns",
+            remedy="Convert them to floats.",
         )
     values = returns.to_numpy(dtype=np.float64, na_value=np.nan)
     # One pass decides; the slow search for the culprits runs only when there are any.
@@ -79,14 +81,18 @@ def session_labels(index: pd.Index, parameter: str) -> pd.DatetimeIndex:
     """
     if not isinstance(index, pd.DatetimeIndex):
         raise InputError(
-            "the index is not a DatetimeIndex", parameter=parameter, remedy="Use pd.to_datetime on the dates first."
+            "the index is not a DatetimeIndex",
+            parameter=parameter,
+            remedy="Use pd.to_datetime on the dates first.",
         )
     labels = index.tz_localize(None).as_unit("ns")
     if labels.isna().any():
         raise InputError("the index has missing dates", parameter=parameter, remedy="Drop those rows.")
     if not (labels == labels.normalize()).all():
         raise InputError(
-            "the index has times of day", parameter=parameter, remedy="Label each session by its date at midnight."
+            "the index has times of day",
+            parameter=parameter,
+            remedy="Label each session by its date at midnight.",
         )
     if labels.has_duplicates:
         repeated = labels[labels.duplicated()].unique()
@@ -114,9 +120,7 @@ def check_market(market: pd.Series | str | None, returns: pd.DataFrame) -> pd.Se
     if isinstance(market, pd.DataFrame) and market.shape[1] == 1:
         market = market.iloc[:, 0]
     if not isinstance(market, pd.Series):
-        raise ParameterError(
-            "neither a Series nor a column name", parameter="market", value=type(market).__name__
-        )
+        raise ParameterError("neither a Series nor a column name", parameter="market", value=type(market).__name__)
     labels = session_labels(market.index, "market")
     if not pd.api.types.is_numeric_dtype(market.dtype):
         raise InputError("the market return is not numeric", parameter="market", remedy="Convert it to floats.")

@@ -37,6 +37,11 @@ class Design:
     regressors: Floats
     constant: bool
 
+    def complete(self) -> NDArray[np.bool_]:
+        """Sessions on which every series of the model is present; shape (n_sessions,)."""
+        present = np.asarray(np.isfinite(self.regressors).all(axis=0))
+        return present if self.offset is None else present & np.isfinite(self.offset)
+
 
 @dataclass(frozen=True)
 class ExpectedReturnModel:

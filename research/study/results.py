@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bisect
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,8 +13,9 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from research.errors import NotFoundError, ParameterError, in_words
-from research.study import estimation, inference
+from research.study import estimation, inference, neighbours, yardsticks
 from research.study.alignment import REASONS, Alignment
+from research.study.neighbours import KindFit
 from research.study.settings import Settings, relative_window
 
 if TYPE_CHECKING:
@@ -27,31 +27,6 @@ Floats = NDArray[np.float64]
 
 #: Policies for missing days in a window (METHODS 3.6).
 MISSING = ("complete", "available")
-
-#: A firm needs this many earlier earnings days to be its own yardstick (METHODS 3.10).
-MIN_EARLIER_DAYS = 8
-
-
-@dataclass(frozen=True)
-class KindFit:
-    """Kernel input and output of the events of one kind.
-
-    Attributes
-    ----------
-    rows : ndarray of shape (n_events,)
-        Their rows in the input table.
-    known : (ndarray, ndarray)
-        Firm and grid position of every known announcement of this kind.
-    """
-
-    kind: str
-    rows: NDArray[np.intp]
-    panel: estimation.Panel
-    events: estimation.Events
-    fit: estimation.LinearFit
-    abnormal: Floats
-    errors: Floats
-    known: tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -228,8 +203,10 @@ class EventStudyResults:
             cut[rows] = (~np.isnan(y)).sum(axis=1) - self._fit.n_observations[rows]
 
         estimation.run_in_chunks(count, len(self), chunk=2048)
-        counts = [self._count_others(part, start, end) for part in self._parts]
-        inside = [self._others_in_window(part) for part in self._parts]
+        counts = [neighbours.count(part, self._sessions, self._offset, start, end) for part in self._parts]
+        inside = [
+            neighbours.days_inside(part, self._sessions, self._offset, self.settings.window) for part in self._parts
+        ]
         return pd.DataFrame(
             {
                 "estimation_start": self._sessions[np.clip(day + start, 0, last)],
@@ -246,30 +223,7 @@ class EventStudyResults:
     def other_announcements(self) -> NDArray[np.int64]:
         """Known other announcements inside each event's estimation window; shape (n_events,)."""
         start, end = self.settings.estimation
-        return self._merged([self._count_others(part, start, end) for part in self._parts])
-
-    def _count_others(self, part: KindFit, start: int, end: int) -> NDArray[np.int64]:
-        """Known announcements of the firm with day zero in ``[start, end]``, the event's own apart."""
-        width = len(self._sessions) + 1
-        known = part.known[0] * width + part.known[1]  # sorted by construction
-        day = part.events.day - self._offset
-        base = part.events.firm * width
-        first = np.searchsorted(known, base + np.clip(day + start, 0, width - 1), side="left")
-        after = np.searchsorted(known, base + np.clip(day + end, -1, width - 1), side="right")
-        count = after - first
-        if start <= 0 <= end:
-            count = count - np.isin(base + day, known)
-        return np.maximum(count, 0).astype(np.int64)
-
-    def _others_in_window(self, part: KindFit) -> NDArray[np.object_]:
-        """Relative days of other announcements in the event window, as text."""
-        start, end = self.settings.window
-        found = np.full(len(part.rows), "", dtype=object)
-        for i in np.flatnonzero(self._count_others(part, start, end)):
-            days = part.known[1][part.known[0] == part.events.firm[i]] - (part.events.day[i] - self._offset)
-            listed = [f"{day:+d}" for day in days if start <= day <= end and day != 0]
-            found[i] = ", ".join(listed)
-        return found
+        return self._merged([neighbours.count(part, self._sessions, self._offset, start, end) for part in self._parts])
 
     def market_return(self, session: pd.Timestamp) -> float:
         """Market return on a session of the grid; NaN without a market."""
@@ -340,7 +294,14 @@ class EventStudyResults:
         car, se, n_days = self._cumulate(window, missing)
         df = self._fit.degrees_of_freedom.astype(np.float64)
         t = _ratio(car, se)
-        columns = {"car": car, "se": se, "t": t, "df": df, "p_value": 2 * stats.t.sf(np.abs(t), df), "n_days": n_days}
+        columns = {
+            "car": car,
+            "se": se,
+            "t": t,
+            "df": df,
+            "p_value": 2 * stats.t.sf(np.abs(t), df),
+            "n_days": n_days,
+        }
         return pd.DataFrame(columns, index=self.index)
 
     def bhar(self, start: int, end: int) -> pd.DataFrame:
@@ -398,9 +359,7 @@ class EventStudyResults:
         rows = np.array([i])
         one, fit = self._events.part(rows), estimation.select(self._fit, rows)
         ar, ar_se = self._abnormal[i], self._errors[i]
-        running = np.array(
-            [self._running(one, fit, ar[: n + 1]) for n in range(len(ar))]
-        )
+        running = np.array([self._running(one, fit, ar[: n + 1]) for n in range(len(ar))])
         quantile = stats.t.ppf((1 + confidence) / 2, float(fit.degrees_of_freedom[0]))
         columns = one.day[0] + self.relative_days
         position = columns - self._offset
@@ -501,12 +460,17 @@ class EventStudyResults:
         """
         reportable = self._reportable(self.settings.window)
         abnormal = self._abnormal[reportable]
-        columns: dict[str, Floats] = {}
+        columns: dict[str, NDArray[Any]] = {}
         for prefix, values in (("aar", abnormal), ("caar", np.cumsum(abnormal, axis=1))):
             n, mean, se = _column_means(values)
             with np.errstate(invalid="ignore"):
                 half = stats.t.ppf((1 + confidence) / 2, n - 1) * se
-            columns |= {prefix: mean, f"{prefix}_se": se, f"{prefix}_low": mean - half, f"{prefix}_high": mean + half}
+            columns |= {
+                prefix: mean,
+                f"{prefix}_se": se,
+                f"{prefix}_low": mean - half,
+                f"{prefix}_high": mean + half,
+            }
             columns["n_events" if prefix == "aar" else "n_events_caar"] = n
         return pd.DataFrame(columns, index=pd.Index(self.relative_days, name="relative_day"))
 
@@ -537,7 +501,17 @@ class EventStudyResults:
             for outcome in inference.run_tests(self._sample(window), names)
         ]
         columns = ["window", *inference.TestResult.__dataclass_fields__]
-        order = ["window", "test", "statistic", "df", "p_value", "n_events", "null", "distribution", "definition"]
+        order = [
+            "window",
+            "test",
+            "statistic",
+            "df",
+            "p_value",
+            "n_events",
+            "null",
+            "distribution",
+            "definition",
+        ]
         return pd.DataFrame(rows, columns=columns)[[*order, "note"]]
 
     def _windows(self, windows: Any) -> list[tuple[int, int]]:
@@ -574,25 +548,10 @@ class EventStudyResults:
             and this one) and ``n_own`` (earlier days).
         """
         ordinary = self.car(day, day).rename(columns={"car": "ar"}).drop(columns="n_days")
-        ar = ordinary["ar"].to_numpy()
-        rms, rank, count = np.full(len(ar), np.nan), np.full(len(ar), np.nan), np.zeros(len(ar), dtype=np.int64)
-        chronological = self._table.reset_index(drop=True).sort_values("day_zero", kind="stable")
-        for _, group in chronological.groupby(["ticker", "kind"], sort=False):
-            earlier: list[float] = []
-            squares = 0.0
-            for i in group.index:
-                n = count[i] = len(earlier)
-                if np.isnan(ar[i]):
-                    continue
-                size = abs(ar[i])
-                rank[i] = n - bisect.bisect_right(earlier, size) + 1
-                if n >= MIN_EARLIER_DAYS:
-                    rms[i] = np.sqrt(squares / n)
-                bisect.insort(earlier, size)
-                squares += size**2
-        ordinary["z_own"] = _ratio(ar, rms)
-        ordinary["rms_own"], ordinary["rank_own"], ordinary["n_own"] = rms, rank, count
-        return ordinary
+        own = yardsticks.own_days(
+            ordinary["ar"].to_numpy(), self._table[["ticker", "kind"]], self._table["day_zero"].to_numpy()
+        )
+        return pd.concat([ordinary, own.set_index(self.index)], axis=1)
 
     # -- showing ----------------------------------------------------------------------------
 

@@ -73,13 +73,14 @@ def relative_window(name: str, window: object) -> tuple[int, int]:
     numbers = all(isinstance(day, int | np.integer) and not isinstance(day, bool) for day in (first, last))
     if not numbers:
         raise ParameterError(
-            "not a pair of relative days", parameter=name, value=window, allowed="two integers such as (-1, 1)"
+            "not a pair of relative days",
+            parameter=name,
+            value=window,
+            allowed="two integers such as (-1, 1)",
         )
     if first > last:  # type: ignore[operator]
-        raise ParameterError(
-            "the window is reversed", parameter=name, value=window, remedy=f"Write ({last}, {first})."
-        )
-    return int(first), int(last)  # type: ignore[arg-type]
+        raise ParameterError("the window is reversed", parameter=name, value=window, remedy=f"Write ({last}, {first}).")
+    return int(first), int(last)  # type: ignore[arg-type, call-overload]
 
 
 def _one_of(parameter: str, value: object, allowed: tuple[str, ...]) -> None:

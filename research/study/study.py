@@ -7,6 +7,7 @@ given or says in one error what is wrong with it.
 from __future__ import annotations
 
 import warnings
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -17,7 +18,8 @@ from research.events.calendar import TradingCalendar
 from research.study import alignment, estimation
 from research.study.inputs import as_announcements, check_market, check_returns
 from research.study.models import Design, ExpectedReturnModel, resolve_model
-from research.study.results import EventStudyResults, KindFit
+from research.study.neighbours import KindFit
+from research.study.results import EventStudyResults
 from research.study.settings import Settings
 
 Floats = NDArray[np.float64]
@@ -134,9 +136,7 @@ class EventStudy:
         sessions = pd.DatetimeIndex(self._returns.index)
         market = None if self._market is None else self._market.to_numpy()
         design = self.model.design(sessions, market)
-        complete = np.isfinite(design.regressors).all(axis=0)
-        if design.offset is not None:
-            complete &= np.isfinite(design.offset)
+        complete = design.complete()
         aligned = alignment.align(
             self.events, sessions, self._returns, complete, self._calendar, self.settings.unknown_timing
         )
@@ -220,7 +220,11 @@ class _Fitter:
         """Kernel input and output for the events of one kind."""
         firm, day = self.aligned.firm[rows], self.aligned.day[rows]
         known_firm, known_day = alignment.known_days(
-            self.study.known_announcements, kind, self.sessions, self.study._returns.columns, self.study._calendar
+            self.study.known_announcements,
+            kind,
+            self.sessions,
+            self.study._returns.columns,
+            self.study._calendar,
         )
         y_estimation, keep_own = self.y, np.zeros((len(rows), 3), dtype=bool)
         if self.settings.other_announcements == "cut":
@@ -265,5 +269,3 @@ class _Fitter:
             "the market or factor returns do not vary, or repeat each other, in the estimation window",
         ]
         return np.flatnonzero(~short & ~flat)
-
-

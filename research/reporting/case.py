@@ -1,0 +1,191 @@
+"""One announcement with everything its report shares, and its numbers for machines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+
+from research.analysis.reaction import Reaction
+from research.events.announcements import Announcements
+from research.events.calendar import TradingCalendar
+from research.events.surprises import percentage_surprise, surprise_class
+from research.study.results import EventStudyResults
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One announcement with everything the sections of its report share.
+
+    Attributes
+    ----------
+    event : Series
+        Its row of ``Announcements.frame``.
+    announcements : Announcements
+        Everything the source knows.
+    results : EventStudyResults
+        Study of all announcements of the source; the event must be among the used ones.
+    kept : EventStudyResults
+        The same study of the event's firm with the other announcements left in.
+    reaction : Reaction
+    calendar : TradingCalendar
+    """
+
+    event: pd.Series
+    announcements: Announcements
+    results: EventStudyResults
+    kept: EventStudyResults
+    reaction: Reaction
+    calendar: TradingCalendar
+
+    @property
+    def ticker(self) -> str:
+        """Ticker of the announcer."""
+        return str(self.event["ticker"])
+
+    @cached_property
+    def position(self) -> int:
+        """Position among the used events."""
+        return self.results.locate(str(self.event["event_id"]))
+
+    @cached_property
+    def path(self) -> pd.DataFrame:
+        """Abnormal returns and CAR of the event window."""
+        return self.results.path(self.position)
+
+    @cached_property
+    def day(self) -> pd.Series:
+        """Day zero: return, abnormal return, interval, tests against both yardsticks."""
+        zero = self.path.loc[0]
+        yard = self.results.yardsticks(0).iloc[self.position]
+        return pd.concat([zero[["session", "return", "ar", "ar_se", "ar_low", "ar_high"]], yard.drop(["ar", "se"])])
+
+    @cached_property
+    def row(self) -> pd.Series:
+        """The event's row with timing and day zero."""
+        return self.results.events.iloc[self.position]
+
+    @property
+    def day_zero(self) -> pd.Timestamp:
+        """Session that could first react."""
+        return pd.Timestamp(self.row["day_zero"])
+
+    @property
+    def market_return(self) -> float:
+        """Market return on day zero; NaN without a market."""
+        return self.results.market_return(self.day_zero)
+
+    @cached_property
+    def surprises(self) -> pd.Series:
+        """Percentage surprise of every used event of the firm, by event id; NaN without an estimate."""
+        own = self._own
+        if not {"eps_actual", "eps_estimate"} <= set(own.columns):
+            return pd.Series(float("nan"), index=own["event_id"])
+        return percentage_surprise(own.set_index("event_id"))
+
+    @cached_property
+    def _own(self) -> pd.DataFrame:
+        events = self.results.events.reset_index(drop=True)
+        return events[(events["ticker"] == self.ticker) & (events["kind"] == self.event["kind"])]
+
+    @cached_property
+    def own_days(self) -> pd.DataFrame:
+        """Day-zero abnormal returns of the firm's used announcements with surprise and class."""
+        ar = pd.Series(self.results.yardsticks(0)["ar"].to_numpy())
+        table_ = pd.DataFrame(
+            {
+                "event_id": self._own["event_id"].to_numpy(),
+                "day_zero": self._own["day_zero"].to_numpy(),
+                "fiscal_period": self._own["fiscal_period"].to_numpy() if "fiscal_period" in self._own else "",
+                "ar": ar[self._own.index].to_numpy(),
+            }
+        )
+        table_["surprise_pct"] = self.surprises.reindex(table_["event_id"]).to_numpy()
+        table_["surprise"] = surprise_class(table_["surprise_pct"]).to_numpy()
+        return table_.sort_values("day_zero", ignore_index=True)
+
+    @cached_property
+    def earlier(self) -> pd.DataFrame:
+        """The firm's earlier days of the same kind."""
+        return self.own_days[self.own_days["day_zero"] < self.day_zero].dropna(subset=["ar"])
+
+    @cached_property
+    def this(self) -> pd.Series:
+        """The row of the event itself in :attr:`own_days`."""
+        return self.own_days[self.own_days["event_id"] == self.event["event_id"]].iloc[0]
+
+    @property
+    def zone(self) -> Any:
+        """The exchange's time zone."""
+        return self.calendar.timezone
+
+    @cached_property
+    def metrics(self) -> pd.DataFrame | None:
+        """Rows of the metrics table that belong to this announcement; None without any."""
+        metrics = self.announcements.metrics
+        if metrics is None:
+            return None
+        own = metrics[(metrics["ticker"] == self.ticker) & (metrics["announced_at"] == self.event["announced_at"])]
+        return own if len(own) else None
+
+
+def payload(case: Case, windows: list[tuple[int, int]] | None = None) -> dict[str, Any]:
+    """The numbers of the report, machine-readable, as ``results.json`` holds them."""
+    i, results = case.position, case.results
+    window = results.diagnostics.iloc[i]
+    one = results.parameters.iloc[i]
+    first, last = results.settings.window
+    family = windows or [
+        w for w in ((0, 0), (0, 1), (-1, 1), (-10, -1), (first, last)) if first <= w[0] and w[1] <= last
+    ]
+    ledger = results.ledger
+    n = int(case.day["n_own"])
+    event = case.event
+    return {
+        "event": {
+            "event_id": event["event_id"],
+            "ticker": case.ticker,
+            "kind": event["kind"],
+            "announced_at": event["announced_at"]
+            if pd.notna(event["announced_at"])
+            else f"{event['announced_on']:%Y-%m-%d}",
+            "timing": case.row["timing"],
+            "day_zero": f"{case.day_zero:%Y-%m-%d}",
+        },
+        "model": results.model.name,
+        "market": results.market_name,
+        "day_zero": {
+            "return": case.day["return"],
+            "market_return": case.market_return,
+            "abnormal_return": case.day["ar"],
+            "se": case.day["ar_se"],
+            "t": case.day["t"],
+            "p_value": case.day["p_value"],
+        },
+        "estimation": {
+            "start": f"{window['estimation_start']:%Y-%m-%d}",
+            "end": f"{window['estimation_end']:%Y-%m-%d}",
+            "n_observations": window["n_observations"],
+            "n_cut": window["n_cut"],
+            "other_announcements": results.settings.other_announcements,
+        },
+        "parameters": {name: one.get(name) for name in ("alpha", "beta", "sigma")},
+        "windows": [
+            {"start": w[0], "end": w[1], **results.car(*w).iloc[i][["car", "se", "t", "p_value"]].to_dict()}
+            for w in family
+        ],
+        "earnings_day": {
+            "z": case.day["z_own"],
+            "rank": case.day["rank_own"],
+            "n": n,
+            "rank_by": "absolute size, 1 = largest, among the n earlier days and this one",
+        },
+        "reaction": {"simple": case.reaction.simple, "log": case.reaction.log},
+        "ledger": {
+            "input": len(ledger),
+            "used": int((ledger["status"] == "used").sum()),
+            "excluded": {str(reason): int(k) for reason, k in results.exclusions.items()},
+        },
+    }
