@@ -467,13 +467,17 @@ def definitions(case: Case) -> Fragment:
         {
             "day zero": "first session whose close lies strictly after the announcement",
             "abnormal return (AR)": f"return minus what the model expects; model: {case.results.model.definition}",
-            "estimation window": f"trading days {settings.estimation[0]} to {settings.estimation[1]}; days -1 to +1 around the firm's other announcements are {'cut' if settings.other_announcements == 'cut' else 'kept'}",
-            "standard error": "residual standard deviation with the full forecast-error correction (Patell 1976; Campbell, Lo and MacKinlay 1997)",
+            "estimation window": f"trading days {settings.estimation[0]} to {settings.estimation[1]}; "
+            f"days -1 to +1 around the firm's other announcements: {settings.other_announcements}",
+            "standard error": "residual standard deviation with the full forecast-error correction "
+            "(Patell 1976; Campbell, Lo and MacKinlay 1997)",
             "t against ordinary days": "AR over its standard error, Student with M - k degrees of freedom",
-            "z against own earnings days": f"AR over the root mean square of the firm's earlier day-zero ARs, at least {MIN_EARLIER_DAYS} of them",
+            "z against own earnings days": "AR over the root mean square of the firm's earlier day-zero ARs, "
+            f"at least {MIN_EARLIER_DAYS} of them",
             "rank": "by absolute size among the earlier days and this one; 1 is the largest move",
             "CAR": "sum of abnormal returns; an event leaves a window in which a day is missing",
-            "detectable at 80% power": f"{words.MDE_FACTOR} standard errors: the smallest effect a two-sided 5% test finds four times in five",
+            "detectable at 80% power": f"{words.MDE_FACTOR} standard errors: the smallest effect that a two-sided "
+            "5% test finds four times in five",
             "timing": "bmo before the open, dmh during market hours, amc after the close, closed on a day without trading",
         }
     )
