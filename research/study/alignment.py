@@ -53,6 +53,11 @@ class Alignment:
         """Input rows without a reason against them."""
         return np.flatnonzero((self.table["reason"] == "").to_numpy())
 
+    def exclude(self, rows: NDArray[np.intp], reason: str, detail: str | list[str]) -> None:
+        """Enter a reason for some input rows; the one change an alignment sees after it was made."""
+        self.table.iloc[rows, self.table.columns.get_loc("reason")] = reason
+        self.table.iloc[rows, self.table.columns.get_loc("detail")] = detail
+
 
 def time_events(announcements: Announcements, calendar: TradingCalendar, unknown_timing: str) -> pd.DataFrame:
     """Timing and day zero of every announcement.

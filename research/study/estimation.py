@@ -46,16 +46,21 @@ class Panel:
         regressor is missing.
     y_estimation : ndarray of shape (n_firms, n_columns)
         The same with the cut days set to NaN; the estimation windows are read here.
-    regressors : ndarray of shape (p, n_columns)
-        Regressors without the constant, 0 where missing (``y`` is NaN there).
+    regressors : ndarray of shape (p, n_columns) or (p, n_firms, n_columns)
+        Regressors without the constant, 0 where missing (``y`` is NaN there). They are
+        common to all firms unless they have a firm axis.
     constant : bool
         Whether the model has an intercept.
+    weights : ndarray of shape (n_firms, n_columns), optional
+        Of a regression in which ``y`` and the regressors were divided by the weight; an
+        abnormal return is the residual times it (trade-to-trade returns).
     """
 
     y: Floats
     y_estimation: Floats
     regressors: Floats
     constant: bool
+    weights: Floats | None = None
 
     @property
     def n_coefficients(self) -> int:
@@ -231,7 +236,7 @@ def _fit_chunk(panel: Panel, events: Events, estimation: tuple[int, int], fit: L
 
     centred = []
     for j, regressor in enumerate(panel.regressors):
-        z = sliding_window_view(regressor, y.shape[1])[events.day + estimation[0]]
+        z = _regressor_runs(regressor, events, estimation[0], y.shape[1])
         if panel.constant:
             mean = np.einsum("ij,ij->i", z, present) / m_safe
             fit.centre[rows, j] = mean
@@ -293,9 +298,24 @@ def _solve(regressors: list[Floats], y: Floats) -> tuple[Floats, Floats, NDArray
 
 def event_regressors(panel: Panel, events: Events, window: tuple[int, int]) -> Floats:
     """Regressors over a relative window, ``z``; shape (n_events, L, p)."""
-    start, end = window
-    columns = events.day[:, None] + np.arange(start, end + 1)
-    return np.moveaxis(panel.regressors[:, columns], 0, -1)
+    length = window[1] - window[0] + 1
+    runs = [_regressor_runs(regressor, events, window[0], length) for regressor in panel.regressors]
+    return np.stack(runs, axis=-1) if runs else np.empty((len(events), length, 0))
+
+
+def _regressor_runs(regressor: Floats, events: Events, start: int, length: int) -> Floats:
+    """One regressor over a relative window of each event; a fresh array of shape (n_events, length)."""
+    if regressor.ndim == 2:
+        return gather(regressor, events.firm, events.day + start, length)
+    return sliding_window_view(regressor, length)[events.day + start]
+
+
+def event_weights(panel: Panel, events: Events, window: tuple[int, int]) -> Floats | None:
+    """Weights over a relative window, 0 where there is none; None for an unweighted panel."""
+    if panel.weights is None:
+        return None
+    runs = gather(panel.weights, events.firm, events.day + window[0], window[1] - window[0] + 1)
+    return np.nan_to_num(runs, nan=0.0)
 
 
 def abnormal_returns(
@@ -325,9 +345,13 @@ def abnormal_returns(
             y -= np.einsum("ilp,ip->il", z, fit.slopes[rows])
             z -= fit.centre[rows, None, :]
             c += np.einsum("ilp,ipq,ilq->il", z, fit.gram_inverse[rows], z, optimize=True)
-        abnormal[rows] = y
         np.sqrt(c, out=c)
         c *= fit.sigma[rows, None]
+        weights = event_weights(panel, part, window)
+        if weights is not None:
+            y *= weights
+            c *= weights
+        abnormal[rows] = y
         c[np.isnan(y)] = np.nan
         errors[rows] = c
 
@@ -362,14 +386,38 @@ def cumulative(
     present = ~np.isnan(abnormal)
     n_days = present.sum(axis=1)
     car = np.where(present, abnormal, 0.0).sum(axis=1)
-    factor = n_days.astype(np.float64)
+    weights = event_weights(panel, events, window)
+    w = present.astype(np.float64) if weights is None else np.where(present, weights, 0.0)
+    factor = np.einsum("il,il->i", w, w)
+    total = w.sum(axis=1)
     if fit.constant:
-        factor += n_days**2 / np.maximum(fit.n_observations, 1)
+        factor += total**2 / np.maximum(fit.n_observations, 1)
     if len(panel.regressors):
         z = event_regressors(panel, events, window)
-        d = np.einsum("ilp,il->ip", z, present.astype(np.float64)) - n_days[:, None] * fit.centre
+        d = np.einsum("ilp,il->ip", z, w) - total[:, None] * fit.centre
         factor += np.einsum("ip,ipq,iq->i", d, fit.gram_inverse, d, optimize=True)
     return car, factor, n_days
+
+
+def sessions_spanned(
+    panel: Panel, events: Events, abnormal: Floats, window: tuple[int, int]
+) -> tuple[Ints, NDArray[np.bool_]]:
+    """Sessions that a weighted panel's returns span in a window, and which windows they reach out of.
+
+    Returns
+    -------
+    spanned : ndarray of int64, shape (n_events,)
+        Sum of the squared weights over the days present.
+    reaching : ndarray of bool, shape (n_events,)
+        The first return of the window spans sessions before it.
+    """
+    weights = event_weights(panel, events, window)
+    assert weights is not None
+    present = ~np.isnan(abnormal)
+    n = np.where(present, np.rint(weights**2), 0).astype(np.int64)
+    first = present.argmax(axis=1)
+    reaching = present.any(axis=1) & (n[np.arange(len(n)), first] > first + 1)
+    return n.sum(axis=1), reaching
 
 
 def residuals(panel: Panel, events: Events, fit: LinearFit, estimation: tuple[int, int]) -> Floats:

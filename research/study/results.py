@@ -86,6 +86,18 @@ class EventStudyResults:
         return estimation.Events(*(self._merged([getattr(p.events, name) for p in self._parts]) for name in names))
 
     @cached_property
+    def _firm(self) -> NDArray[np.int64]:
+        """Column of the returns of each used event."""
+        return self._merged([part.firm for part in self._parts])
+
+    @cached_property
+    def _variance(self) -> Floats | None:
+        """Forecast variance of each day of the window, for models in which it changes."""
+        if self._parts[0].variance is None:
+            return None
+        return self._merged([np.asarray(part.variance) for part in self._parts])
+
+    @cached_property
     def _fit(self) -> estimation.LinearFit:
         if len(self._parts) == 1:
             return self._parts[0].fit
@@ -174,6 +186,8 @@ class EventStudyResults:
         fit = self._fit
         columns: dict[str, Any] = {"alpha": fit.intercept} if fit.constant else {}
         columns |= {name: fit.slopes[:, j] for j, name in enumerate(self._slope_names)}
+        extra = self._parts[0].extra
+        columns |= {name: self._merged([part.extra[name] for part in self._parts]) for name in extra}
         columns |= {"sigma": fit.sigma, "n_observations": fit.n_observations, "r_squared": fit.r_squared}
         return pd.DataFrame(columns, index=self.index)
 
@@ -195,14 +209,7 @@ class EventStudyResults:
         start, end = self.settings.estimation
         day = self._events.day - self._offset
         last = len(self._sessions) - 1
-        cut = np.empty(len(self), dtype=np.int64)
-
-        def count(rows: slice) -> None:
-            part = self._events.part(rows)
-            y = estimation.gather(self._panel.y, part.firm, part.day + start, end - start + 1)
-            cut[rows] = (~np.isnan(y)).sum(axis=1) - self._fit.n_observations[rows]
-
-        estimation.run_in_chunks(count, len(self), chunk=2048)
+        cut = self._merged([neighbours.days_cut(part, start, end) for part in self._parts])
         counts = [neighbours.count(part, self._sessions, self._offset, start, end) for part in self._parts]
         inside = [
             neighbours.days_inside(part, self._sessions, self._offset, self.settings.window) for part in self._parts
@@ -265,10 +272,17 @@ class EventStudyResults:
             raise ParameterError("unknown policy", parameter="missing", value=missing, allowed=", ".join(MISSING))
         abnormal = self._abnormal[:, self._columns(window)]
         car, factor, n_days = estimation.cumulative(self._panel, self._events, self._fit, abnormal, window)
-        lost = ~self._reportable(window) | (n_days == 0)
+        if self._panel.weights is not None:
+            n_days, reaching = estimation.sessions_spanned(self._panel, self._events, abnormal, window)
+            car[reaching] = np.nan
+        lost = ~self._reportable(window) | (n_days == 0) | np.isnan(car)
         if missing == "complete":
             lost |= n_days < window[1] - window[0] + 1
-        se = self._fit.sigma * np.sqrt(factor)
+        if self._variance is None:
+            se = self._fit.sigma * np.sqrt(factor)
+        else:
+            daily = self._variance[:, self._columns(window)]
+            se = np.sqrt(np.where(np.isnan(abnormal), 0.0, daily).sum(axis=1))
         car[lost] = np.nan
         se[lost] = np.nan
         return car, se, n_days
@@ -329,7 +343,7 @@ class EventStudyResults:
             )
         length = window[1] - window[0] + 1
         first = self._events.day + window[0]
-        held = estimation.gather(self._raw, self._events.firm, first, length)
+        held = estimation.gather(self._raw, self._firm, first, length)
         market = estimation.gather(self._benchmark[None, :], np.zeros(len(self), dtype=np.int64), first, length)
         n_days = (~np.isnan(held + market)).sum(axis=1)
         own = np.prod(1 + held, axis=1) - 1
@@ -360,6 +374,8 @@ class EventStudyResults:
         one, fit = self._events.part(rows), estimation.select(self._fit, rows)
         ar, ar_se = self._abnormal[i], self._errors[i]
         running = np.array([self._running(one, fit, ar[: n + 1]) for n in range(len(ar))])
+        if self._variance is not None:
+            running[:, 1] = np.where(np.isnan(running[:, 0]), np.nan, np.sqrt(np.cumsum(self._variance[i])))
         quantile = stats.t.ppf((1 + confidence) / 2, float(fit.degrees_of_freedom[0]))
         columns = one.day[0] + self.relative_days
         position = columns - self._offset
@@ -367,7 +383,7 @@ class EventStudyResults:
         table = pd.DataFrame(index=pd.Index(self.relative_days, name="relative_day"))
         table["session"] = self._sessions[np.clip(position, 0, len(self._sessions) - 1)]
         table.loc[~inside, "session"] = pd.NaT
-        table["return"] = self._raw[one.firm[0], columns]
+        table["return"] = self._raw[self._firm[i], columns]
         for name, value, se in (("ar", ar, ar_se), ("car", running[:, 0], running[:, 1])):
             table[name], table[f"{name}_se"] = value, se
             table[f"{name}_low"], table[f"{name}_high"] = value - quantile * se, value + quantile * se
@@ -397,7 +413,7 @@ class EventStudyResults:
         one, fit = part.events.part(row), estimation.select(part.fit, row)
         columns = one.day[0] + np.arange(start, end + 1)
         residual = estimation.residuals(part.panel, one, fit, self.settings.estimation)[0]
-        raw = self._raw[one.firm[0], columns]
+        raw = self._raw[self._firm[i], columns]
         position = columns - self._offset
         inside = (position >= 0) & (position < len(self._sessions))
         cut = np.isnan(residual) & ~np.isnan(part.panel.y[one.firm[0], columns])

@@ -8,21 +8,17 @@ from __future__ import annotations
 
 import warnings
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from research.errors import ParameterError, ResearchWarning
 from research.events.announcements import Announcements
 from research.events.calendar import TradingCalendar
-from research.study import alignment, estimation
+from research.market.factors import FactorReturns
+from research.study.fitting import Fitter
 from research.study.inputs import as_announcements, check_market, check_returns
-from research.study.models import Design, ExpectedReturnModel, resolve_model
-from research.study.neighbours import KindFit
+from research.study.models import ExpectedReturnModel, Series, resolve_model
 from research.study.results import EventStudyResults
 from research.study.settings import Settings
-
-Floats = NDArray[np.float64]
 
 #: Fewer announcements than this in an estimation year and the cut is not doing its work.
 FEW_KNOWN = 3
@@ -42,6 +38,8 @@ class EventStudy:
     market : Series or str, optional
         Market return, as a Series or the name of a column of ``returns``: the market
         regressor, and the benchmark in market-adjusted returns and BHAR.
+    factors : DataFrame or FactorReturns, optional
+        Factor returns in decimals with French's names, for ``capm ff3 carhart ff5 ff6``.
     window : (int, int), default (-10, 10)
         Event window in sessions relative to day zero.
     estimation : (int, int), default (-250, -11)
@@ -79,6 +77,7 @@ class EventStudy:
         returns: pd.DataFrame,
         model: str | ExpectedReturnModel = "market",
         market: pd.Series | str | None = None,
+        factors: pd.DataFrame | FactorReturns | None = None,
         *,
         window: tuple[int, int] = (-10, 10),
         estimation: tuple[int, int] = (-250, -11),
@@ -105,8 +104,10 @@ class EventStudy:
         self._returns = check_returns(returns, self._calendar)
         self._market = check_market(market, self._returns)
         self.market_name = None if self._market is None else str(self._market.name or "market")
-        if self.model.needs_market and self._market is None:
-            self.model.design(pd.DatetimeIndex(self._returns.index), None)  # raises its own error
+        market_values = None if self._market is None else self._market.to_numpy()
+        self._series = Series(pd.DatetimeIndex(self._returns.index), market_values, _factors(factors))
+        # A model that lacks its market or factors says so now, not when it is fitted.
+        self.model.design(self._series)
 
     def __repr__(self) -> str:
         return (
@@ -133,14 +134,17 @@ class EventStudy:
             When events have fewer than three other announcements known in their
             estimation window, since the cut then cannot do its work.
         """
-        sessions = pd.DatetimeIndex(self._returns.index)
-        market = None if self._market is None else self._market.to_numpy()
-        design = self.model.design(sessions, market)
-        complete = design.complete()
-        aligned = alignment.align(
-            self.events, sessions, self._returns, complete, self._calendar, self.settings.unknown_timing
-        )
-        fitted = _Fitter(self, design, complete, aligned, workers).run()
+        fitted = Fitter(
+            events=self.events,
+            known=self.known_announcements,
+            returns=self._returns,
+            series=self._series,
+            market_name=self.market_name,
+            model=self.model,
+            calendar=self._calendar,
+            settings=self.settings,
+            workers=workers,
+        ).run()
         self._warn_few_known(fitted)
         return fitted
 
@@ -158,114 +162,8 @@ class EventStudy:
             )
 
 
-class _Fitter:
-    """One run of a study: padding, one kernel call a kind, assembly."""
-
-    def __init__(
-        self,
-        study: EventStudy,
-        design: Design,
-        complete: NDArray[np.bool_],
-        aligned: alignment.Alignment,
-        workers: int | None,
-    ) -> None:
-        self.study, self.design, self.aligned, self.workers = study, design, aligned, workers
-        self.settings = study.settings
-        self.sessions = pd.DatetimeIndex(study._returns.index)
-        self.left = max(0, -self.settings.estimation[0], -self.settings.window[0])
-        self.right = max(0, self.settings.window[1], self.settings.estimation[1])
-        self.raw = self._pad(study._returns.to_numpy().T)
-        self.y = self._excess(complete)
-        self.regressors = np.nan_to_num(self._pad(design.regressors), nan=0.0)
-
-    def _pad(self, values: Floats) -> Floats:
-        """Values with NaN columns on both sides, so that every window lies inside."""
-        padded = np.full((len(values), self.left + values.shape[1] + self.right), np.nan)
-        padded[:, self.left : self.left + values.shape[1]] = values
-        return padded
-
-    def _excess(self, complete: NDArray[np.bool_]) -> Floats:
-        """Return minus offset, NaN where any series of the model is missing; ``raw`` itself if equal."""
-        if complete.all() and self.design.offset is None:
-            return self.raw
-        y = self.raw.copy()
-        inside = y[:, self.left : self.left + len(self.sessions)]
-        if self.design.offset is not None:
-            inside -= self.design.offset
-        inside[:, ~complete] = np.nan
-        return y
-
-    def run(self) -> EventStudyResults:
-        """Estimate kind by kind, exclude what cannot be estimated, assemble in input order."""
-        rows = self.aligned.candidates
-        kinds = self.aligned.table["kind"].to_numpy()[rows]
-        # Without any candidate the tables are empty but have their columns.
-        names = pd.unique(kinds) if len(rows) else ["earnings"]
-        parts = tuple(self._fit_kind(rows[kinds == kind], str(kind)) for kind in names)
-        market = self.study._market
-        return EventStudyResults(
-            settings=self.settings,
-            model=self.study.model,
-            market_name=self.study.market_name,
-            _aligned=self.aligned,
-            _covariates=self.study.events.frame,
-            _sessions=self.sessions,
-            _offset=self.left,
-            _raw=self.raw,
-            _benchmark=None if market is None else self._pad(market.to_numpy()[None, :])[0],
-            _parts=parts,
-        )
-
-    def _fit_kind(self, rows: NDArray[np.intp], kind: str) -> KindFit:
-        """Kernel input and output for the events of one kind."""
-        firm, day = self.aligned.firm[rows], self.aligned.day[rows]
-        known_firm, known_day = alignment.known_days(
-            self.study.known_announcements,
-            kind,
-            self.sessions,
-            self.study._returns.columns,
-            self.study._calendar,
-        )
-        y_estimation, keep_own = self.y, np.zeros((len(rows), 3), dtype=bool)
-        if self.settings.other_announcements == "cut":
-            counts = alignment.cut_counts(known_firm, known_day, *self.study._returns.shape[::-1])
-            y_estimation = self.y.copy()
-            y_estimation[:, self.left : self.left + len(self.sessions)][counts > 0] = np.nan
-            keep_own = self._own_days(firm, day, known_firm, known_day, counts)
-        panel = estimation.Panel(self.y, y_estimation, self.regressors, self.design.constant)
-        events = estimation.Events(firm, day + self.left, keep_own)
-        fit = estimation.fit_linear(panel, events, self.settings.estimation, self.workers)
-        kept = self._exclude_unusable(rows, fit)
-        events, fit = events.part(kept), estimation.select(fit, kept)
-        abnormal, errors = estimation.abnormal_returns(panel, events, fit, self.settings.window, self.workers)
-        return KindFit(kind, rows[kept], panel, events, fit, abnormal, errors, (known_firm, known_day))
-
-    @staticmethod
-    def _own_days(
-        firm: NDArray[np.int64],
-        day: NDArray[np.int64],
-        known_firm: NDArray[np.int64],
-        known_day: NDArray[np.int64],
-        counts: NDArray[np.int8],
-    ) -> NDArray[np.bool_]:
-        """Days -1, 0, +1 that only the event itself claims (it is no *other* announcement)."""
-        n_sessions = counts.shape[1]
-        own_known = np.isin(firm * n_sessions + day, known_firm * n_sessions + known_day)
-        columns = np.clip(day[:, None] + np.array(alignment.CUT), 0, n_sessions - 1)
-        return own_known[:, None] & (counts[firm[:, None], columns] == 1)
-
-    def _exclude_unusable(self, rows: NDArray[np.intp], fit: estimation.LinearFit) -> NDArray[np.intp]:
-        """Note short or degenerate estimation windows in the ledger; positions of the rest."""
-        table = self.aligned.table
-        short = fit.n_observations < self.settings.min_observations
-        for position in np.flatnonzero(short):
-            table.loc[rows[position], ["reason", "detail"]] = [
-                "short-estimation",
-                f"{fit.n_observations[position]} usable estimation days, {self.settings.min_observations} required",
-            ]
-        flat = ~short & fit.collinear
-        table.loc[rows[flat], ["reason", "detail"]] = [
-            "missing-market",
-            "the market or factor returns do not vary, or repeat each other, in the estimation window",
-        ]
-        return np.flatnonzero(~short & ~flat)
+def _factors(factors: pd.DataFrame | FactorReturns | None) -> FactorReturns | None:
+    """Checked factor returns."""
+    if factors is None or isinstance(factors, FactorReturns):
+        return factors
+    return FactorReturns.from_frame(factors)
