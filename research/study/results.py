@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from research.errors import NotFoundError, ParameterError, in_words
-from research.study import estimation, inference, neighbours, yardsticks
+from research.study import estimation, inference, neighbours, testing, yardsticks
 from research.study.alignment import REASONS, Alignment
 from research.study.neighbours import KindFit
 from research.study.settings import Settings, relative_window
@@ -207,7 +207,7 @@ class EventStudyResults:
         days of other announcements inside the event window, comma-separated).
         """
         start, end = self.settings.estimation
-        day = self._events.day - self._offset
+        day = self.grid_day
         last = len(self._sessions) - 1
         cut = self._merged([neighbours.days_cut(part, start, end) for part in self._parts])
         counts = [neighbours.count(part, self._sessions, self._offset, start, end) for part in self._parts]
@@ -252,9 +252,6 @@ class EventStudyResults:
             )
         return window
 
-    def _columns(self, window: tuple[int, int]) -> slice:
-        return slice(window[0] - self.settings.window[0], window[1] - self.settings.window[0] + 1)
-
     def _reportable(self, window: tuple[int, int]) -> NDArray[np.bool_]:
         """Events whose assumed day zero allows this window (METHODS 1.3).
 
@@ -270,7 +267,7 @@ class EventStudyResults:
         """CAR, its standard error and the days summed; NaN where the policy forbids a number."""
         if missing not in MISSING:
             raise ParameterError("unknown policy", parameter="missing", value=missing, allowed=", ".join(MISSING))
-        abnormal = self._abnormal[:, self._columns(window)]
+        abnormal = self._abnormal[:, self.window_columns(window)]
         car, factor, n_days = estimation.cumulative(self._panel, self._events, self._fit, abnormal, window)
         if self._panel.weights is not None:
             n_days, reaching = estimation.sessions_spanned(self._panel, self._events, abnormal, window)
@@ -281,7 +278,7 @@ class EventStudyResults:
         if self._variance is None:
             se = self._fit.sigma * np.sqrt(factor)
         else:
-            daily = self._variance[:, self._columns(window)]
+            daily = self._variance[:, self.window_columns(window)]
             se = np.sqrt(np.where(np.isnan(abnormal), 0.0, daily).sum(axis=1))
         car[lost] = np.nan
         se[lost] = np.nan
@@ -409,7 +406,7 @@ class EventStudyResults:
         """
         i = self.locate(event)
         start, end = self.settings.estimation
-        part, row = self._home(i)
+        part, row = self._parts[self._homes[0][i]], self._homes[1][[i]]
         one, fit = part.events.part(row), estimation.select(part.fit, row)
         columns = one.day[0] + np.arange(start, end + 1)
         residual = estimation.residuals(part.panel, one, fit, self.settings.estimation)[0]
@@ -419,14 +416,6 @@ class EventStudyResults:
         cut = np.isnan(residual) & ~np.isnan(part.panel.y[one.firm[0], columns])
         table = pd.DataFrame({"return": raw, "residual": residual, "cut": cut})[inside]
         return table.set_index(self._sessions[position[inside]].rename("session"))
-
-    def _home(self, i: int) -> tuple[KindFit, NDArray[np.intp]]:
-        """The kind's fit that holds a used event, and the event's row in it."""
-        for part in self._parts:
-            found = np.flatnonzero(part.rows == self._rows[i])
-            if len(found):
-                return part, found
-        raise AssertionError("every used event belongs to one kind")  # pragma: no cover
 
     def locate(self, event: int | str) -> int:
         """Position of an event among the used ones.
@@ -494,6 +483,9 @@ class EventStudyResults:
         self,
         windows: Iterable[tuple[int, int]] | tuple[int, int] = ((0, 1),),
         tests: str | Iterable[str] = "default",
+        by: str | None = None,
+        seed: int = 0,
+        draws: int = 9999,
     ) -> pd.DataFrame:
         """Test statistics across events, one row per window and test.
 
@@ -502,33 +494,25 @@ class EventStudyResults:
         windows : iterable of (int, int)
             Windows inside the fitted one; days missing in a window drop the event from it.
         tests : "default", "all", a name or a list of names
-            See :data:`research.study.inference.TEST_NAMES`.
+            See :data:`research.study.inference.TEST_NAMES` (METHODS 9). The headline is
+            ``adjusted_bmp_t``.
+        by : str, optional
+            A covariate of the announcements: the tests for each of its values, and, where it
+            has two, tests of their difference. Events without a value are in no group.
+        seed, draws : int
+            Of the bootstraps; results do not depend on the order of the input.
 
         Returns
         -------
         DataFrame
             ``window, test, statistic, df, p_value, n_events, null, distribution,
-            definition, note``. Undefined statistics are NaN with a note.
+            definition, note``, with ``group`` first where ``by`` is given. Undefined
+            statistics are NaN with a note.
         """
-        names = inference.resolve_tests(tests)
-        rows = [
-            {"window": window, **vars(outcome)}
-            for window in self._windows(windows)
-            for outcome in inference.run_tests(self._sample(window), names)
-        ]
-        columns = ["window", *inference.TestResult.__dataclass_fields__]
-        order = [
-            "window",
-            "test",
-            "statistic",
-            "df",
-            "p_value",
-            "n_events",
-            "null",
-            "distribution",
-            "definition",
-        ]
-        return pd.DataFrame(rows, columns=columns)[[*order, "note"]]
+        for name, value, least in (("seed", seed, 0), ("draws", draws, 1)):
+            if not isinstance(value, int | np.integer) or value < least:
+                raise ParameterError("not a number", parameter=name, value=value, allowed=f"an integer from {least}")
+        return testing.test_table(self, self._windows(windows), inference.resolve_tests(tests), by, seed, draws)
 
     def _windows(self, windows: Any) -> list[tuple[int, int]]:
         """A list of checked windows from a list or a single pair."""
@@ -537,15 +521,58 @@ class EventStudyResults:
             listed = [tuple(listed)]
         return [self._check_window(*relative_window("windows", window)) for window in listed]
 
-    def _sample(self, window: tuple[int, int]) -> inference.WindowSample:
-        """The events that the complete-day policy leaves for a window."""
-        car, se, _ = self._cumulate(window, "complete")
-        kept = ~np.isnan(car)
-        return inference.WindowSample(
-            car=car[kept],
-            scar=_ratio(car[kept], se[kept]),
-            df=self._fit.degrees_of_freedom[kept].astype(np.float64),
-        )
+    # -- what the tests read ------------------------------------------------------------------
+
+    def cumulate(self, window: tuple[int, int]) -> tuple[Floats, Floats]:
+        """CAR and its standard error of each event under the ``complete`` policy; shape (n_events,)."""
+        return self._cumulate(window, "complete")[:2]
+
+    @property
+    def degrees_of_freedom(self) -> Floats:
+        """``M - k`` of each event; shape (n_events,)."""
+        return self._fit.degrees_of_freedom.astype(np.float64)
+
+    @cached_property
+    def grid_day(self) -> NDArray[np.int64]:
+        """Position of each day zero among the sessions of the grid; shape (n_events,)."""
+        return self._events.day - self._offset
+
+    def window_columns(self, window: tuple[int, int]) -> slice:
+        """Columns of a window within the event window."""
+        return slice(window[0] - self.settings.window[0], window[1] - self.settings.window[0] + 1)
+
+    def standardised(self, window: tuple[int, int], rows: NDArray[np.intp]) -> Floats:
+        """Daily standardised abnormal returns of some events; shape (n_rows, L)."""
+        columns = self.window_columns(window)
+        return _ratio(self._abnormal[rows, columns], self._errors[rows, columns])
+
+    def read_residuals(self, rows: NDArray[np.intp]) -> Floats:
+        """Residuals of the estimation windows of some events; NaN on unused days."""
+        window = self.settings.estimation
+        if len(self._parts) == 1:
+            part = self._parts[0]
+            return estimation.residuals(part.panel, part.events.part(rows), estimation.select(part.fit, rows), window)
+        out = np.empty((len(rows), window[1] - window[0] + 1))
+        for code, part in enumerate(self._parts):
+            mine = np.flatnonzero(self._homes[0][rows] == code)
+            own = self._homes[1][rows[mine]]
+            out[mine] = estimation.residuals(
+                part.panel, part.events.part(own), estimation.select(part.fit, own), window
+            )
+        return out
+
+    def read_chunk(self, rows: NDArray[np.intp]) -> tuple[Floats, Floats, Floats, Floats]:
+        """Residuals, abnormal returns, sigma and standard errors of some events."""
+        return self.read_residuals(rows), self._abnormal[rows], self._fit.sigma[rows], self._errors[rows]
+
+    @cached_property
+    def _homes(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """For each used event the kind's part that holds it, and its row there."""
+        lengths = [len(part.rows) for part in self._parts]
+        codes = self._merged([np.full(n, code) for code, n in enumerate(lengths)])
+        return codes, self._merged([np.arange(n) for n in lengths])
+
+    # -- yardsticks -----------------------------------------------------------------------------
 
     def yardsticks(self, day: int = 0) -> pd.DataFrame:
         r"""One day's abnormal return against ordinary days and against the firm's own event days.
