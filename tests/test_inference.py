@@ -281,15 +281,17 @@ def test_wild_bootstrap_is_seeded_and_blind_to_the_order_of_the_input(results, p
     assert first["p_value"].iloc[0] != other["p_value"].iloc[0]
 
 
-def test_skewness_bootstrap_quantiles_follow_the_statistic():
+def test_skewness_bootstrap_is_the_distribution_of_the_centred_statistic():
     values = np.random.default_rng(1).chisquare(3, 200) - 3
-
-    def hall(sample, centre):
-        return skewness_adjusted(sample, centre)
-
-    lower, upper = resampling.skewness_critical_values(values, hall, seed=0, draws=4000)
-    assert lower < -1.5 < 1.5 < upper
-    assert (lower, upper) == resampling.skewness_critical_values(values[::-1], hall, seed=0, draws=4000)
+    drawn = resampling.skewness_draws(values, skewness_adjusted, seed=0, draws=4000)
+    np.testing.assert_array_equal(drawn, resampling.skewness_draws(values[::-1], skewness_adjusted, seed=0, draws=4000))
+    # The same resamples by a loop.
+    generator, ordered = np.random.default_rng(0), np.sort(values)
+    first = ordered[generator.integers(0, 200, size=(2048, 50))[0]]
+    s, ratio = first.std(ddof=1), (first.mean() - values.mean()) / first.std(ddof=1)
+    gamma = ((first - first.mean()) ** 3).sum() / (50 * s**3)
+    hall = np.sqrt(50) * (ratio + gamma * ratio**2 / 3 + gamma**2 * ratio**3 / 27 + gamma / 300)
+    np.testing.assert_allclose(drawn[0], hall, rtol=1e-12)
 
 
 # -- published figures -----------------------------------------------------------------------

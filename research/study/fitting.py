@@ -83,6 +83,7 @@ class Fitter:
             _aligned=aligned,
             _covariates=self.events.frame,
             _sessions=self.series.sessions,
+            _tickers=self.returns.columns,
             _offset=self.left,
             _raw=self.raw,
             _benchmark=None if market is None else self._pad(market[None, :])[0],

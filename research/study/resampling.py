@@ -51,7 +51,7 @@ class Clusters:
 
 
 def t_statistics(totals: Floats, size: Floats) -> Floats:
-    r"""t of the mean with clustered standard errors, for one or many vectors of cluster sums.
+    r"""Student statistic of the mean with clustered standard errors, for one or many vectors of cluster sums.
 
     .. math::  se^2 = \frac{G}{G-1} \frac{\sum_g (\sum_{i \in g} d_i)^2}{N^2}, \quad d_i = y_i - \bar y
 
@@ -111,22 +111,20 @@ def jackknife_t(clusters: Clusters) -> float:
     return float(clusters.total.sum() / n / se) if se > 0 else np.nan
 
 
-def skewness_critical_values(
-    values: Floats, statistic: Callable[[Floats, float], Floats], seed: int, draws: int, level: float = 0.05
-) -> tuple[float, float]:
-    """Critical values of a skewness-adjusted t from resamples of a quarter of the sample.
+def skewness_draws(values: Floats, statistic: Callable[[Floats, float], Floats], seed: int, draws: int) -> Floats:
+    """Bootstrap distribution of a skewness-adjusted t from resamples of a quarter of the sample.
 
     Parameters
     ----------
     values : ndarray of shape (n_events,)
     statistic : callable
-        Maps draws of shape (n_draws, n) centred at the sample mean to their statistics.
+        Maps draws of shape (n_draws, n) and the sample mean, their centre, to statistics.
     seed, draws : int
 
     Returns
     -------
-    lower, upper : float
-        Quantiles at ``level/2`` and ``1 - level/2``. Source: Lyon, Barber and Tsai (1999, JF 54).
+    ndarray
+        The draws whose statistic exists. Source: Lyon, Barber and Tsai (1999, JF 54).
     """
     ordered = np.sort(values)
     generator = np.random.default_rng(seed)
@@ -134,7 +132,6 @@ def skewness_critical_values(
     drawn = []
     for start in range(0, draws, _BATCH):
         sample = generator.integers(0, len(values), size=(min(_BATCH, draws - start), n))
-        drawn.append(statistic(ordered[sample], float(values.mean())))
+        drawn.append(statistic(ordered[sample], float(ordered.mean())))
     t = np.concatenate(drawn)
-    lower, upper = np.quantile(t[np.isfinite(t)], [level / 2, 1 - level / 2])
-    return float(lower), float(upper)
+    return t[np.isfinite(t)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from research.errors import NotFoundError, ParameterError, in_words
-from research.study import estimation, inference, neighbours, testing, yardsticks
-from research.study.alignment import REASONS, Alignment
-from research.study.neighbours import KindFit
-from research.study.settings import Settings, relative_window
+from research.study import buy_and_hold, inference, neighbours, single_event, testing, yardsticks
+from research.study.alignment import REASONS
+from research.study.fitted import FittedEvents, ratio
+from research.study.settings import relative_window
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,12 +25,9 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-#: Policies for missing days in a window (METHODS 3.6).
-MISSING = ("complete", "available")
-
 
 @dataclass(frozen=True, eq=False, repr=False)
-class EventStudyResults:
+class EventStudyResults(FittedEvents):
     """What :meth:`EventStudy.fit` returns.
 
     Tables have one row per used event, in the order of the input, with the index
@@ -44,83 +41,11 @@ class EventStudyResults:
     market_name : str or None
     """
 
-    settings: Settings
-    model: Any
-    market_name: str | None
-    _aligned: Alignment
-    _covariates: pd.DataFrame
-    _sessions: pd.DatetimeIndex
-    _offset: int
-    _raw: Floats
-    _benchmark: Floats | None
-    _parts: tuple[KindFit, ...]
-
     def __repr__(self) -> str:
         return (
             f"EventStudyResults({len(self._rows)} of {len(self._aligned.table)} events used, "
             f"model={self.model.name!r}, window={self.settings.window})"
         )
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    # -- assembly ---------------------------------------------------------------------
-
-    @cached_property
-    def _order(self) -> NDArray[np.intp]:
-        """Position of each used event in the concatenated parts, in input order."""
-        return np.argsort(np.concatenate([part.rows for part in self._parts]), kind="stable")
-
-    @cached_property
-    def _rows(self) -> NDArray[np.intp]:
-        """Input rows of the used events, ascending."""
-        return self._merged([part.rows for part in self._parts])
-
-    def _merged(self, arrays: Sequence[NDArray[Any]]) -> NDArray[Any]:
-        """Arrays of the kinds in input order; a single kind is in that order already."""
-        return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)[self._order]
-
-    @cached_property
-    def _events(self) -> estimation.Events:
-        names = ("firm", "day", "keep_own")
-        return estimation.Events(*(self._merged([getattr(p.events, name) for p in self._parts]) for name in names))
-
-    @cached_property
-    def _firm(self) -> NDArray[np.int64]:
-        """Column of the returns of each used event."""
-        return self._merged([part.firm for part in self._parts])
-
-    @cached_property
-    def _variance(self) -> Floats | None:
-        """Forecast variance of each day of the window, for models in which it changes."""
-        if self._parts[0].variance is None:
-            return None
-        return self._merged([np.asarray(part.variance) for part in self._parts])
-
-    @cached_property
-    def _fit(self) -> estimation.LinearFit:
-        if len(self._parts) == 1:
-            return self._parts[0].fit
-        names = [name for name in estimation.LinearFit.__dataclass_fields__ if name != "constant"]
-        merged = {name: self._merged([getattr(p.fit, name) for p in self._parts]) for name in names}
-        return estimation.LinearFit(constant=self._parts[0].fit.constant, **merged)
-
-    @cached_property
-    def _abnormal(self) -> Floats:
-        return self._merged([part.abnormal for part in self._parts])
-
-    @cached_property
-    def _errors(self) -> Floats:
-        return self._merged([part.errors for part in self._parts])
-
-    @property
-    def _panel(self) -> estimation.Panel:
-        """Any kind's panel: they share regressors and differ in the cut days only."""
-        return self._parts[0].panel
-
-    @cached_property
-    def _table(self) -> pd.DataFrame:
-        return self._aligned.table.iloc[self._rows]
 
     @cached_property
     def index(self) -> pd.MultiIndex:
@@ -129,11 +54,6 @@ class EventStudyResults:
         if self._table.duplicated(columns).any():
             columns.append("kind")
         return pd.MultiIndex.from_frame(self._table[columns])
-
-    @property
-    def relative_days(self) -> NDArray[np.int64]:
-        """Relative days of the event window."""
-        return np.arange(self.settings.window[0], self.settings.window[1] + 1)
 
     # -- tables -------------------------------------------------------------------------
 
@@ -232,12 +152,6 @@ class EventStudyResults:
         start, end = self.settings.estimation
         return self._merged([neighbours.count(part, self._sessions, self._offset, start, end) for part in self._parts])
 
-    def market_return(self, session: pd.Timestamp) -> float:
-        """Market return on a session of the grid; NaN without a market."""
-        if self._benchmark is None:
-            return float("nan")
-        return float(self._benchmark[self._offset + self._sessions.get_loc(session)])
-
     # -- windows ------------------------------------------------------------------------
 
     def _check_window(self, start: int, end: int) -> tuple[int, int]:
@@ -251,38 +165,6 @@ class EventStudyResults:
                 remedy="Fit the study with a wider window=.",
             )
         return window
-
-    def _reportable(self, window: tuple[int, int]) -> NDArray[np.bool_]:
-        """Events whose assumed day zero allows this window (METHODS 1.3).
-
-        A date of unknown hour taken as its own session may have had its reaction
-        one session later: only windows with both 0 and +1 hold it for certain.
-        """
-        allowed = np.ones(len(self), dtype=bool)
-        if self.settings.unknown_timing == "same-session" and not window[0] <= 0 < window[1]:
-            allowed &= ~self._table["assumed"].to_numpy(dtype=bool)
-        return allowed
-
-    def _cumulate(self, window: tuple[int, int], missing: str) -> tuple[Floats, Floats, NDArray[np.int64]]:
-        """CAR, its standard error and the days summed; NaN where the policy forbids a number."""
-        if missing not in MISSING:
-            raise ParameterError("unknown policy", parameter="missing", value=missing, allowed=", ".join(MISSING))
-        abnormal = self._abnormal[:, self.window_columns(window)]
-        car, factor, n_days = estimation.cumulative(self._panel, self._events, self._fit, abnormal, window)
-        if self._panel.weights is not None:
-            n_days, reaching = estimation.sessions_spanned(self._panel, self._events, abnormal, window)
-            car[reaching] = np.nan
-        lost = ~self._reportable(window) | (n_days == 0) | np.isnan(car)
-        if missing == "complete":
-            lost |= n_days < window[1] - window[0] + 1
-        if self._variance is None:
-            se = self._fit.sigma * np.sqrt(factor)
-        else:
-            daily = self._variance[:, self.window_columns(window)]
-            se = np.sqrt(np.where(np.isnan(abnormal), 0.0, daily).sum(axis=1))
-        car[lost] = np.nan
-        se[lost] = np.nan
-        return car, se, n_days
 
     def car(self, start: int, end: int, *, missing: str = "complete") -> pd.DataFrame:
         """Cumulative abnormal return of each event, with the full forecast-error variance.
@@ -304,7 +186,7 @@ class EventStudyResults:
         window = self._check_window(start, end)
         car, se, n_days = self._cumulate(window, missing)
         df = self._fit.degrees_of_freedom.astype(np.float64)
-        t = _ratio(car, se)
+        t = ratio(car, se)
         columns = {
             "car": car,
             "se": se,
@@ -315,40 +197,51 @@ class EventStudyResults:
         }
         return pd.DataFrame(columns, index=self.index)
 
-    def bhar(self, start: int, end: int) -> pd.DataFrame:
-        r"""Buy-and-hold abnormal return against the market return.
+    def bhar(self, start: int, end: int, reference: Iterable[str] | Mapping[str, str] | None = None) -> pd.DataFrame:
+        r"""Buy-and-hold abnormal return.
 
-        .. math::  BHAR_i = \prod_{t \in W}(1 + R_{it}) - \prod_{t \in W}(1 + R_{mt})
+        .. math::  BHAR_i = \prod_{t \in W}(1 + R_{it}) - \prod_{t \in W}(1 + R_{bt})
+
+        Parameters
+        ----------
+        start, end : int
+            First and last relative day, inside the fitted window.
+        reference : iterable of str or mapping, optional
+            By default the market return. A list of tickers: the reference portfolio is bought
+            and held, :math:`\text{mean}_j \prod_t (1 + R_{jt})`, not rebalanced, without the event
+            firm and firms with a missing day (Lyon, Barber and Tsai 1999, JF 54). A mapping of
+            ticker to group: the firms of the event firm's group.
 
         Returns
         -------
         DataFrame
             ``bhar, buy_and_hold, benchmark`` (both as returns) and ``n_days``; NaN if a day
-            is missing. Source: Barber and Lyon (1997, JFE 43).
+            is missing or no reference firm is left. Source: Barber and Lyon (1997, JFE 43).
 
         Raises
         ------
         ParameterError
-            If the study has no market return.
+            If there is neither a market return nor a reference.
         """
-        window = self._check_window(start, end)
-        if self._benchmark is None:
-            raise ParameterError(
-                "a buy-and-hold abnormal return needs a benchmark",
-                parameter="market",
-                remedy="Give EventStudy market= a Series of simple returns.",
-            )
-        length = window[1] - window[0] + 1
-        first = self._events.day + window[0]
-        held = estimation.gather(self._raw, self._firm, first, length)
-        market = estimation.gather(self._benchmark[None, :], np.zeros(len(self), dtype=np.int64), first, length)
-        n_days = (~np.isnan(held + market)).sum(axis=1)
-        own = np.prod(1 + held, axis=1) - 1
-        benchmark = np.prod(1 + market, axis=1) - 1
-        lost = ~self._reportable(window) | (n_days < length)
-        own[lost] = benchmark[lost] = np.nan
-        columns = {"bhar": own - benchmark, "buy_and_hold": own, "benchmark": benchmark, "n_days": n_days}
-        return pd.DataFrame(columns, index=self.index)
+        return buy_and_hold.table(self, self._check_window(start, end), reference)
+
+    def test_bhar(
+        self,
+        windows: Iterable[tuple[int, int]] | tuple[int, int],
+        reference: Iterable[str] | Mapping[str, str] | None = None,
+        seed: int = 0,
+        draws: int = 9999,
+    ) -> pd.DataFrame:
+        """Tests of a zero mean BHAR, skewness-adjusted ones among them (METHODS 3.8, 4.9, 4.20).
+
+        Returns
+        -------
+        DataFrame
+            As :meth:`test`, with the tests that need the values only, and
+            ``skewness_bootstrap``.
+        """
+        _check_bootstrap(seed, draws)
+        return buy_and_hold.test_table(self, self._windows(windows), reference, seed, draws)
 
     def path(self, event: int | str = 0, *, confidence: float = 0.95) -> pd.DataFrame:
         """Abnormal return and running CAR of one event, with confidence limits.
@@ -366,34 +259,7 @@ class EventStudyResults:
             ``session, return, ar, ar_se, ar_low, ar_high, car, car_se, car_low, car_high``.
             The running CAR starts on the window's first day; NaN from the first missing day on.
         """
-        i = self.locate(event)
-        rows = np.array([i])
-        one, fit = self._events.part(rows), estimation.select(self._fit, rows)
-        ar, ar_se = self._abnormal[i], self._errors[i]
-        running = np.array([self._running(one, fit, ar[: n + 1]) for n in range(len(ar))])
-        if self._variance is not None:
-            running[:, 1] = np.where(np.isnan(running[:, 0]), np.nan, np.sqrt(np.cumsum(self._variance[i])))
-        quantile = stats.t.ppf((1 + confidence) / 2, float(fit.degrees_of_freedom[0]))
-        columns = one.day[0] + self.relative_days
-        position = columns - self._offset
-        inside = (position >= 0) & (position < len(self._sessions))
-        table = pd.DataFrame(index=pd.Index(self.relative_days, name="relative_day"))
-        table["session"] = self._sessions[np.clip(position, 0, len(self._sessions) - 1)]
-        table.loc[~inside, "session"] = pd.NaT
-        table["return"] = self._raw[self._firm[i], columns]
-        for name, value, se in (("ar", ar, ar_se), ("car", running[:, 0], running[:, 1])):
-            table[name], table[f"{name}_se"] = value, se
-            table[f"{name}_low"], table[f"{name}_high"] = value - quantile * se, value + quantile * se
-        return table
-
-    def _running(self, one: estimation.Events, fit: estimation.LinearFit, ar: Floats) -> tuple[float, float]:
-        """CAR from the window's first day over ``ar`` and its standard error; NaN with a gap."""
-        start = self.settings.window[0]
-        window = (start, start + len(ar) - 1)
-        car, factor, n_days = estimation.cumulative(self._panel, one, fit, ar[None, :], window)
-        if n_days[0] < len(ar):
-            return np.nan, np.nan
-        return float(car[0]), float(fit.sigma[0] * np.sqrt(factor[0]))
+        return single_event.path(self, self.locate(event), confidence)
 
     def estimation_path(self, event: int | str = 0) -> pd.DataFrame:
         """Estimation window of one event, day by day.
@@ -404,18 +270,7 @@ class EventStudyResults:
             ``return``, ``residual`` (NaN on days that were not used) and ``cut`` (true on
             days cut as the neighbourhood of another announcement).
         """
-        i = self.locate(event)
-        start, end = self.settings.estimation
-        part, row = self._parts[self._homes[0][i]], self._homes[1][[i]]
-        one, fit = part.events.part(row), estimation.select(part.fit, row)
-        columns = one.day[0] + np.arange(start, end + 1)
-        residual = estimation.residuals(part.panel, one, fit, self.settings.estimation)[0]
-        raw = self._raw[self._firm[i], columns]
-        position = columns - self._offset
-        inside = (position >= 0) & (position < len(self._sessions))
-        cut = np.isnan(residual) & ~np.isnan(part.panel.y[one.firm[0], columns])
-        table = pd.DataFrame({"return": raw, "residual": residual, "cut": cut})[inside]
-        return table.set_index(self._sessions[position[inside]].rename("session"))
+        return single_event.estimation_path(self, self.locate(event))
 
     def locate(self, event: int | str) -> int:
         """Position of an event among the used ones.
@@ -463,7 +318,7 @@ class EventStudyResults:
             (sd with divisor N-1, over sqrt N), limits from t(N - 1): they assume
             independent events. NaN for fewer than two events.
         """
-        reportable = self._reportable(self.settings.window)
+        reportable = self.reportable(self.settings.window)
         abnormal = self._abnormal[reportable]
         columns: dict[str, NDArray[Any]] = {}
         for prefix, values in (("aar", abnormal), ("caar", np.cumsum(abnormal, axis=1))):
@@ -509,9 +364,7 @@ class EventStudyResults:
             definition, note``, with ``group`` first where ``by`` is given. Undefined
             statistics are NaN with a note.
         """
-        for name, value, least in (("seed", seed, 0), ("draws", draws, 1)):
-            if not isinstance(value, int | np.integer) or value < least:
-                raise ParameterError("not a number", parameter=name, value=value, allowed=f"an integer from {least}")
+        _check_bootstrap(seed, draws)
         return testing.test_table(self, self._windows(windows), inference.resolve_tests(tests), by, seed, draws)
 
     def _windows(self, windows: Any) -> list[tuple[int, int]]:
@@ -520,57 +373,6 @@ class EventStudyResults:
         if len(listed) == 2 and all(isinstance(day, int | np.integer) for day in listed):
             listed = [tuple(listed)]
         return [self._check_window(*relative_window("windows", window)) for window in listed]
-
-    # -- what the tests read ------------------------------------------------------------------
-
-    def cumulate(self, window: tuple[int, int]) -> tuple[Floats, Floats]:
-        """CAR and its standard error of each event under the ``complete`` policy; shape (n_events,)."""
-        return self._cumulate(window, "complete")[:2]
-
-    @property
-    def degrees_of_freedom(self) -> Floats:
-        """``M - k`` of each event; shape (n_events,)."""
-        return self._fit.degrees_of_freedom.astype(np.float64)
-
-    @cached_property
-    def grid_day(self) -> NDArray[np.int64]:
-        """Position of each day zero among the sessions of the grid; shape (n_events,)."""
-        return self._events.day - self._offset
-
-    def window_columns(self, window: tuple[int, int]) -> slice:
-        """Columns of a window within the event window."""
-        return slice(window[0] - self.settings.window[0], window[1] - self.settings.window[0] + 1)
-
-    def standardised(self, window: tuple[int, int], rows: NDArray[np.intp]) -> Floats:
-        """Daily standardised abnormal returns of some events; shape (n_rows, L)."""
-        columns = self.window_columns(window)
-        return _ratio(self._abnormal[rows, columns], self._errors[rows, columns])
-
-    def read_residuals(self, rows: NDArray[np.intp]) -> Floats:
-        """Residuals of the estimation windows of some events; NaN on unused days."""
-        window = self.settings.estimation
-        if len(self._parts) == 1:
-            part = self._parts[0]
-            return estimation.residuals(part.panel, part.events.part(rows), estimation.select(part.fit, rows), window)
-        out = np.empty((len(rows), window[1] - window[0] + 1))
-        for code, part in enumerate(self._parts):
-            mine = np.flatnonzero(self._homes[0][rows] == code)
-            own = self._homes[1][rows[mine]]
-            out[mine] = estimation.residuals(
-                part.panel, part.events.part(own), estimation.select(part.fit, own), window
-            )
-        return out
-
-    def read_chunk(self, rows: NDArray[np.intp]) -> tuple[Floats, Floats, Floats, Floats]:
-        """Residuals, abnormal returns, sigma and standard errors of some events."""
-        return self.read_residuals(rows), self._abnormal[rows], self._fit.sigma[rows], self._errors[rows]
-
-    @cached_property
-    def _homes(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """For each used event the kind's part that holds it, and its row there."""
-        lengths = [len(part.rows) for part in self._parts]
-        codes = self._merged([np.full(n, code) for code, n in enumerate(lengths)])
-        return codes, self._merged([np.arange(n) for n in lengths])
 
     # -- yardsticks -----------------------------------------------------------------------------
 
@@ -611,10 +413,10 @@ class EventStudyResults:
         return plots.event_window(self, ax=ax)
 
 
-def _ratio(value: Floats, scale: Floats) -> Floats:
-    """``value / scale``, NaN where the scale is zero or missing."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(scale > 0, value / scale, np.nan)
+def _check_bootstrap(seed: int, draws: int) -> None:
+    for name, value, least in (("seed", seed, 0), ("draws", draws, 1)):
+        if not isinstance(value, int | np.integer) or value < least:
+            raise ParameterError("not a number", parameter=name, value=value, allowed=f"an integer from {least}")
 
 
 def _column_means(values: Floats) -> tuple[NDArray[np.int64], Floats, Floats]:

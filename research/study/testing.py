@@ -14,6 +14,7 @@ from scipy import stats
 from research.errors import ParameterError, in_words, nearest
 from research.study import correlation, inference, ranks
 from research.study.correlation import MeanCorrelation
+from research.study.fitted import ratio
 from research.study.outcomes import TestResult, WindowSample, student, undefined
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def _samples(
 ) -> dict[Window, WindowSample]:
     """One sample a window out of the given events."""
     masks = np.array([~np.isnan(car[rows]) for car, _ in values.values()]).reshape(len(values), len(rows))
-    scars = np.array([_ratio(car[rows], se[rows]) for car, se in values.values()]).reshape(masks.shape)
+    scars = np.array([ratio(car[rows], se[rows]) for car, se in values.values()]).reshape(masks.shape)
     sums: list[ranks.DaySums | None] = [None] * len(values)
     needs = inference.needs_of(names)
     if needs and len(rows):
@@ -212,9 +213,3 @@ def _clustered_difference(a: Floats, b: Floats, date_a: NDArray, date_b: NDArray
     if not se > 0:
         return undefined(name, n, NULL_DIFFERENCE, f"t({g - 1})", definition, "no variance across dates")
     return student(name, (a.mean() - b.mean()) / se, g - 1, n, NULL_DIFFERENCE, f"{definition}; G = {g}")
-
-
-def _ratio(value: Floats, scale: Floats) -> Floats:
-    """``value / scale``, NaN where the scale is zero or missing."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(scale > 0, value / scale, np.nan)
