@@ -5,13 +5,18 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from research.study.inference import HEADLINE
+
 if TYPE_CHECKING:
     from research.study.results import EventStudyResults
+
+#: Level of the verdicts in words.
+ALPHA = 0.05
 
 #: The declared family of windows (METHODS 8): reaction, primary, surrounding, run-up.
 FAMILY = ((0, 0), (0, 1), (-1, 1), (-10, -1))
@@ -31,12 +36,15 @@ class Summary:
         Per window: mean CAR, standard error, confidence limits, share positive, N.
     tests : DataFrame
         As :meth:`EventStudyResults.test` returns them.
+    verdicts : list of str
+        Per window the headline test in words, and which tests disagree with it.
     """
 
     choices: pd.Series
     ledger: pd.Series
     means: pd.DataFrame
     tests: pd.DataFrame
+    verdicts: list[str]
 
     @classmethod
     def of(cls, results: EventStudyResults, windows: Iterable[tuple[int, int]] | None = None) -> Summary:
@@ -44,7 +52,10 @@ class Summary:
         first, last = results.settings.window
         family = [window for window in FAMILY if first <= window[0] and window[1] <= last]
         chosen = list(windows) if windows is not None else family
-        return cls(_choices(results), _ledger(results), _means(results, chosen), results.test(chosen))
+        tests = results.test(chosen)
+        means = _means(results, chosen)
+        verdicts = [_verdict(row, tests[tests["window"].map(row.window.__eq__)]) for row in means.itertuples()]
+        return cls(_choices(results), _ledger(results), means, tests, verdicts)
 
     def __repr__(self) -> str:
         blocks = [
@@ -54,6 +65,8 @@ class Summary:
             self.ledger.to_string(),
             "Mean cumulative abnormal return, % (standard errors assume independent events)",
             _percent(self.means).to_string(index=False),
+            f"Headline test: {HEADLINE}",
+            "\n".join(self.verdicts),
             "Tests",
             _brief(self.tests).to_string(index=False, max_colwidth=60),
         ]
@@ -66,7 +79,30 @@ class Summary:
             ("Mean cumulative abnormal return, %", _percent(self.means)),
             ("Tests", _brief(self.tests)),
         ]
-        return "".join(f"<h4>{html.escape(title)}</h4>{table.to_html(na_rep='')}" for title, table in tables)
+        verdicts = "".join(f"<li>{html.escape(text)}</li>" for text in self.verdicts)
+        shown = "".join(f"<h4>{html.escape(title)}</h4>{table.to_html(na_rep='')}" for title, table in tables)
+        return f"{shown}<h4>Headline test: {HEADLINE}</h4><ul>{verdicts}</ul>"
+
+
+def _verdict(row: Any, tests: pd.DataFrame) -> str:
+    """The headline test of one window in words, with what it could have found and who disagrees."""
+    window = f"[{row.window[0]}, {row.window[1]}]"
+    by_name = tests.set_index("test")
+    head = by_name.loc[HEADLINE]
+    if np.isnan(head["p_value"]):
+        return f"{window}: no verdict, {head['note']}"
+    rejects = head["p_value"] < ALPHA
+    detectable = "" if rejects else f", with 80% power a mean of {280 * row.se:.2f}% would have been found"
+    text = (
+        f"{window}: mean CAR {100 * row.mean_car:+.2f}%, {'distinguishable' if rejects else 'not distinguishable'} "
+        f"from zero (p {head['p_value']:.3f}{detectable})"
+    )
+    others = by_name.drop(index=HEADLINE)
+    against = others.index[others["p_value"].notna() & ((others["p_value"] < ALPHA) != rejects)]
+    if len(against):
+        singular, plural = ("does not reject", "do not reject") if rejects else ("rejects", "reject")
+        text += f"; the tests disagree: {', '.join(against)} {singular if len(against) == 1 else plural}"
+    return text
 
 
 def _choices(results: EventStudyResults) -> pd.Series:
