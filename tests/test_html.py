@@ -138,6 +138,7 @@ def test_contents_list_the_second_level_headings(full):
         ("cards-more", "Cards &amp; more"),
         ("figures", "Figures"),
         ("figures-2", "Figures"),
+        ("notes", "Notes"),
     ]
 
 

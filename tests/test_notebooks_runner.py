@@ -227,7 +227,7 @@ def test_unknown_parameter_runs_nothing(tmp_path):
     assert not (tmp_path / "reports").exists()
 
 
-@pytest.mark.parametrize("slug", ["", "..", "a/b", "Upper", "-x", ".hidden", "a\n"])
+@pytest.mark.parametrize("slug", ["", "..", "a/b", "Upper", "-x", ".hidden", "a\n", "x.failed"])
 def test_unsafe_slugs_are_refused(tmp_path, slug):
     with pytest.raises(UsageError, match="unsafe"):
         notebooks.run_notebook(info_of(tmp_path, FINISH), {}, tmp_path / "reports", slug=slug)
@@ -238,7 +238,7 @@ def test_slugs_of_announcements_are_safe_and_distinct():
     slugs = [notebooks.announcement_slug(ticker, "2024-10-30") for ticker in tickers]
     assert slugs[0] == "meta-2024-10-30"
     assert len(set(slugs)) == len(slugs)
-    assert all(notebooks._SLUG.fullmatch(slug) for slug in slugs)
+    assert all(_parameters.SLUG.fullmatch(slug) for slug in slugs)
 
 
 # ---------------------------------------------------------------- the completion record
@@ -500,7 +500,7 @@ def fail(tmp_path, earlier, *cells, timeout=60):
         notebooks.run_notebook(info_of(tmp_path, *cells), {}, target.parent, slug=target.name, timeout=timeout)
     assert tree(target) == before
     failed = target.with_name(target.name + ".failed")
-    assert set(tree(failed)) == {"failed-notebook.ipynb", "failed.log"}
+    assert set(tree(failed)) == set(notebooks.FAILED_FILES)
     assert sorted(path.name for path in target.parent.iterdir()) == [target.name, failed.name]
     log = (failed / "failed.log").read_text(encoding="utf-8")
     assert str(tmp_path) not in log

@@ -331,7 +331,7 @@ def test_fingerprint_is_that_of_the_files():
     assert list(found["files"]) == sorted(found["files"])
 
 
-@pytest.mark.parametrize("spec", ["yahoo", "Sample", "", "files", "files:", "files: ", "csv:x", None])
+@pytest.mark.parametrize("spec", ["bloomberg", "Sample", "", "files", "files:", "files: ", "csv:x", None])
 def test_unknown_sources_name_what_is_allowed(spec):
     with pytest.raises(UsageError, match="files:DIR") as caught:
         open_source(spec)

@@ -1,0 +1,191 @@
+"""What a study refuses, and how it says so."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import research as es
+from tests.panels import ragged_panel
+
+pytestmark = pytest.mark.filterwarnings("ignore::research.errors.ResearchWarning")
+
+
+@pytest.fixture(scope="module")
+def panel():
+    return ragged_panel(n_firms=6)
+
+
+def study(panel, **choices):
+    inputs = {"events": panel.announcements, "returns": panel.returns, "market": panel.market, **choices}
+    return es.EventStudy(**inputs)
+
+
+@pytest.mark.parametrize(
+    ("choices", "said"),
+    [
+        ({"window": (10, -10)}, "reversed"),
+        ({"window": (0,)}, "not a pair"),
+        ({"window": "0;1"}, "not a pair"),
+        ({"window": (0.0, 1.0)}, "not a pair"),
+        ({"window": (True, 5)}, "not a pair"),
+        ({"estimation": (-250, -10)}, "must end before the event window"),
+        ({"estimation": (-11, -250)}, "reversed"),
+        ({"min_observations": 0}, "min_observations"),
+        ({"min_observations": 241}, "more days are required"),
+        ({"min_observations": 2}, "estimates 2 coefficients"),
+        ({"other_announcements": "drop"}, "cut, keep"),
+        ({"unknown_timing": "same-sesion"}, "same-session"),
+        ({"model": "marktet"}, "market"),
+        ({"market": None}, "needs a market return"),
+        ({"market": "F99"}, "no such column"),
+        ({"market": 3.0}, "neither a Series"),
+        ({"calendar": "XNYC"}, "XNYS"),
+    ],
+)
+def test_impossible_choices(panel, choices, said):
+    with pytest.raises(es.ParameterError, match=said):
+        study(panel, **choices)
+
+
+def spoilt(panel, change):
+    returns = panel.returns.copy()
+    return change(returns)
+
+
+def with_infinity(returns):
+    returns.iloc[10, 3] = np.inf
+    returns.iloc[20, 4] = -1.5
+    return returns
+
+
+def on_a_sunday(returns):
+    index = returns.index.to_list()
+    index[100] = pd.Timestamp("2017-05-28")
+    return returns.set_axis(pd.DatetimeIndex(index)).sort_index()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (with_infinity, ["2017-01-18", "F03", "2017-02-01", "F04"]),
+        (lambda r: pd.concat([r, r[["F01"]]], axis=1), ["appear twice", "F01"]),
+        (lambda r: pd.concat([r, r.iloc[[5]]]), ["appear twice", "2017-01-10"]),
+        (lambda r: r.assign(F01=r["F01"].astype(str)), ["not numeric", "F01"]),
+        (lambda r: r.iloc[:0], ["no returns"]),
+        (lambda r: r.reset_index(drop=True), ["DatetimeIndex"]),
+        (lambda r: r.set_axis(r.index + pd.Timedelta(hours=16)), ["times of day"]),
+        (on_a_sunday, ["no session", "2017-05-28"]),
+        (lambda r: None, ["no returns"]),
+    ],
+)
+def test_unusable_returns_name_every_offence(panel, change, said):
+    with pytest.raises(es.InputError) as caught:
+        study(panel, returns=spoilt(panel, change))
+    for word in said:
+        assert word in str(caught.value)
+
+
+def test_infinite_returns_keep_the_offending_rows(panel):
+    with pytest.raises(es.InputError) as caught:
+        study(panel, returns=spoilt(panel, with_infinity))
+    assert len(caught.value.rows) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda m: m.replace(m.iloc[7], np.inf), "infinite"),
+        (lambda m: m.astype(str), "not numeric"),
+        (lambda m: pd.concat([m, m.iloc[:1]]), "appear twice"),
+        (lambda m: m.set_axis(m.index + pd.Timedelta(days=20 * 365)), "no date in common"),
+    ],
+)
+def test_unusable_market_returns(panel, change, said):
+    with pytest.raises(es.InputError, match=said):
+        study(panel, market=change(panel.market))
+
+
+def test_time_zones_and_gaps_of_the_index_are_settled_at_the_boundary(panel):
+    plain = study(panel, min_observations=60).fit()
+    zoned = panel.returns.set_axis(panel.returns.index.tz_localize("America/New_York"))
+    pd.testing.assert_frame_equal(
+        study(panel, returns=zoned, min_observations=60).fit().abnormal_returns, plain.abnormal_returns
+    )
+    shuffled = panel.returns.sample(frac=1, random_state=0)
+    pd.testing.assert_frame_equal(
+        study(panel, returns=shuffled, min_observations=60).fit().abnormal_returns, plain.abnormal_returns
+    )
+    # A session that is not in the table is a missing day, not a shorter calendar.
+    missing = panel.returns.index[620]
+    dropped = study(panel, returns=panel.returns.drop(index=missing), min_observations=60).fit()
+    emptied = panel.returns.copy()
+    emptied.loc[missing] = np.nan
+    pd.testing.assert_frame_equal(
+        dropped.abnormal_returns, study(panel, returns=emptied, min_observations=60).fit().abnormal_returns
+    )
+
+
+def test_a_market_that_ends_early_excludes_later_events(panel):
+    end = panel.market.index[600]
+    results = study(panel, market=panel.market[:end], min_observations=60).fit()
+    late = results.ledger["day_zero"] > end
+    lost = results.ledger[late & (results.ledger["reason"] == "missing-market")]
+    assert len(lost) > 10
+    assert (results.ledger.loc[results.ledger["status"] == "used", "day_zero"] <= end).all()
+    assert results.car(0, 10)["car"].isna().any()
+
+
+def test_a_market_without_variance_identifies_no_beta(panel):
+    flat = panel.market * 0
+    results = study(panel, market=flat, min_observations=60).fit()
+    assert len(results) == 0
+    reasons = results.exclusions
+    assert reasons["missing-market"] > 20
+    assert "do not vary" in results.ledger.loc[results.ledger["reason"] == "missing-market", "detail"].iloc[0]
+
+
+def test_collinear_factors_are_named(panel):
+    factors = pd.DataFrame({"SMB": panel.market, "HML": 2 * panel.market, "Mkt-RF": panel.market.shift(1), "RF": 0.0})
+    results = study(panel, model="ff3", factors=factors, min_observations=60).fit()
+    assert len(results) == 0
+    assert results.exclusions["missing-market"] > 20
+
+
+def test_a_study_without_usable_events_has_empty_tables_and_a_full_ledger(panel):
+    frame = pd.DataFrame({"ticker": ["ZZZ", "F05"], "announced_at": ["2018-05-01", "2017-02-01"], "session": "amc"})
+    results = study(panel, events=frame).fit()
+    assert len(results) == 0
+    assert results.ledger["reason"].tolist() == ["no-prices", "short-estimation"]
+    assert results.abnormal_returns.shape == (0, 21)
+    assert results.test([(0, 1)], tests="all")["statistic"].isna().all()
+    assert results.average()["n_events"].eq(0).all()
+    assert results.car(0, 1).empty
+    assert results.yardsticks().empty
+    assert "0" in repr(results.summary())
+    with pytest.raises(es.NotFoundError, match="short-estimation"):
+        results.path(results.ledger["event_id"].iloc[1])
+    with pytest.raises(es.NotFoundError, match="no event has this id"):
+        results.path("nothing")
+
+
+def test_the_alignment_across_exchanges_uses_each_rows_own_clock(panel):
+    # 16:45 in London is after London's close and in the middle of New York's session.
+    instant = pd.Timestamp("2019-07-10 16:45", tz="Europe/London")
+    frame = pd.DataFrame(
+        {
+            "ticker": ["F05", "F05"],
+            "announced_at": [instant, instant],
+            "exchange": ["XLON", "XNYS"],
+            "kind": ["earnings", "product"],
+        }
+    )
+    ledger = study(panel, events=frame, min_observations=60).fit().ledger
+    assert ledger["timing"].tolist() == ["amc", "dmh"]
+    assert (ledger["day_zero"] == pd.to_datetime(["2019-07-11", "2019-07-10"])).all()
+
+
+@pytest.mark.parametrize("missing", ["zero", "fill"])
+def test_unknown_policies_for_missing_days(panel, missing):
+    results = study(panel, min_observations=60).fit()
+    with pytest.raises(es.ParameterError, match="complete, available"):
+        results.car(0, 1, missing=missing)
