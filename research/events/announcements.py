@@ -332,22 +332,26 @@ class Announcements:
                 allowed=", ".join(_checks.UNKNOWN_TIMING),
                 remedy=nearest(str(unknown_timing), _checks.UNKNOWN_TIMING) or None,
             )
-        if calendar is None and unknown_timing == "exclude":
-            result = self._placed.copy()
-        else:
-            result = self._placed_on(calendar, unknown_timing)
+        result = self._placed.copy()
+        if calendar is not None:
+            result = self._placed_on(result, self._frame["status"] == "ok", calendar, unknown_timing)
+        elif unknown_timing != "exclude":
+            # Rows of known timing stand as they were placed when the table was checked.
+            undecided = (self._frame["status"] == "ok") & (result["timing"] == "unknown")
+            result = self._placed_on(result, undecided, None, unknown_timing)
         unusable = self._frame["status"] != "ok"
         result.loc[unusable, "day_zero"] = pd.NaT
         result.loc[unusable, "assumed"] = False
         return result
 
-    def _placed_on(self, calendar: TradingCalendar | str | None, unknown_timing: str) -> pd.DataFrame:
-        result = self._placed.copy()
-        usable = self._frame[self._frame["status"] == "ok"]
+    def _placed_on(
+        self, result: pd.DataFrame, rows: pd.Series, calendar: TradingCalendar | str | None, unknown_timing: str
+    ) -> pd.DataFrame:
+        usable = self._frame[rows]
         groups = usable.groupby("exchange", sort=False) if calendar is None else [(calendar, usable)]
-        for code, rows in groups:
+        for code, part in groups:
             one = code if isinstance(code, TradingCalendar) else TradingCalendar(str(code))
-            result.loc[rows.index] = _checks.place(rows, one, unknown_timing)
+            result.loc[part.index] = _checks.place(part, one, unknown_timing)
         return result
 
     def _known_ticker(self, ticker: str) -> str:

@@ -65,8 +65,9 @@ def time_events(announcements: Announcements, calendar: TradingCalendar, unknown
     An announcement keeps its own exchange's clock when the table names one other
     than the default; otherwise the study's calendar decides.
     """
-    exchanges = announcements.frame["exchange"]
-    own_clock = bool((exchanges != "XNYS").any())
+    named = set(announcements.frame["exchange"].unique())
+    # Placed already when the table was checked, unless the default exchange stands for the study's.
+    own_clock = named != {"XNYS"} or calendar.code == "XNYS"
     return announcements.timed(calendar=None if own_clock else calendar, unknown_timing=unknown_timing)
 
 
@@ -122,8 +123,7 @@ def align(
     column = np.where(known, firm, 0)
     _exclude(table, ~known | ~has_any[column], "no-prices", "no return of this ticker")
     outside = (day < first[column]) | (day > last[column])
-    spans = _spans(sessions, first, last)
-    _exclude(table, outside, "outside-price-history", "", [spans[c] for c in column])
+    _exclude(table, outside, "outside-price-history", _spans(sessions, first[column[outside]], last[column[outside]]))
     row = np.clip(day, 0, len(sessions) - 1)
     _exclude(table, ~present[row, column], "missing-day-zero", "no return on day zero")
     _exclude(table, ~market_present[row], "missing-market", "no market or factor return on day zero")
@@ -147,13 +147,15 @@ def _grid_position(sessions: pd.DatetimeIndex, day_zero: pd.DatetimeIndex) -> ND
     return position
 
 
-def _exclude(
-    table: pd.DataFrame, mask: NDArray[np.bool_], reason: str, detail: str, details: list[str] | None = None
-) -> None:
-    """Give ``reason`` to the masked rows that have none yet."""
-    fresh = mask & (table["reason"] == "").to_numpy()
-    table.loc[fresh, "reason"] = reason
-    table.loc[fresh, "detail"] = detail if details is None else pd.Series(details, index=table.index)[fresh]
+def _exclude(table: pd.DataFrame, mask: NDArray[np.bool_], reason: str, detail: str | list[str]) -> None:
+    """Give ``reason`` to the masked rows that have none yet; a list of details is one for each masked row."""
+    rows = np.flatnonzero(mask)
+    fresh = (table["reason"].iloc[rows] == "").to_numpy()
+    texts = [detail] * len(rows) if isinstance(detail, str) else detail
+    table.iloc[rows[fresh], table.columns.get_loc("reason")] = reason
+    table.iloc[rows[fresh], table.columns.get_loc("detail")] = [
+        text for text, wanted in zip(texts, fresh, strict=True) if wanted
+    ]
 
 
 def _spans(sessions: pd.DatetimeIndex, first: NDArray[np.intp], last: NDArray[np.intp]) -> list[str]:
@@ -178,17 +180,19 @@ def known_days(
         Sorted by firm, then day, without repetition. Days outside the grid are left out.
     """
     frame = known.frame
-    keep = (frame["kind"] == kind).to_numpy() & frame["ticker"].isin(tickers).to_numpy()
-    keep &= (frame["status"] != "invalid").to_numpy() | frame["announced_on"].notna().to_numpy()
-    pairs = []
+    keep = (frame["kind"] == kind).to_numpy() & (frame["status"] != "invalid").to_numpy()
+    firm = tickers.get_indexer(pd.Index(frame["ticker"])).astype(np.int64)
+    keep &= firm >= 0
+    keys = []
     for policy in ("same-session", "next-session"):
         timed = time_events(known, calendar, policy)
         day = _grid_position(sessions, pd.DatetimeIndex(timed["day_zero"]))
-        firm = tickers.get_indexer(pd.Index(frame["ticker"])).astype(np.int64)
-        inside = keep & (day >= 0) & (day < len(sessions))
-        pairs.append(np.column_stack([firm[inside], day[inside]]))
-    unique = np.unique(np.concatenate(pairs), axis=0)
-    return unique[:, 0], unique[:, 1]
+        # The second policy concerns the dates of unknown hour only.
+        asked = keep if policy == "same-session" else keep & timed["assumed"].to_numpy(dtype=bool)
+        inside = asked & (day >= 0) & (day < len(sessions))
+        keys.append(firm[inside] * len(sessions) + day[inside])
+    unique = np.unique(np.concatenate(keys))
+    return unique // len(sessions), unique % len(sessions)
 
 
 def cut_counts(firm: NDArray[np.int64], day: NDArray[np.int64], n_firms: int, n_sessions: int) -> NDArray[np.int8]:

@@ -15,6 +15,7 @@ from research.errors import ParameterError
 from research.study import estimation
 from research.study.alignment import Alignment, cut_counts
 from research.study.neighbours import KindFit
+from research.study.ranks import EventArrays
 from research.study.settings import Settings
 
 Floats = NDArray[np.float64]
@@ -184,9 +185,9 @@ class FittedEvents:
             )
         return out
 
-    def read_chunk(self, rows: NDArray[np.intp]) -> tuple[Floats, Floats, Floats, Floats]:
-        """Residuals, abnormal returns, sigma and standard errors of some events."""
-        return self.read_residuals(rows), self._abnormal[rows], self._fit.sigma[rows], self._errors[rows]
+    def event_arrays(self, rows: NDArray[np.intp]) -> EventArrays:
+        """Abnormal returns, standard errors and sigma of some events."""
+        return EventArrays(self._abnormal[rows], self._errors[rows], self._fit.sigma[rows])
 
     def volume_panels(
         self, log_volume: pd.DataFrame

@@ -30,12 +30,10 @@ def check_returns(returns: pd.DataFrame, calendar: TradingCalendar) -> pd.DataFr
             remedy="Keep one column a ticker.",
         )
     index = session_labels(returns.index, "returns")
-    kinds = {str(column): dtype for column, dtype in returns.dtypes.items() if not pd.api.types.is_numeric_dtype(dtype)}
-    if kinds:
+    if not all(pd.api.types.is_numeric_dtype(dtype) for dtype in returns.dtypes.unique()):
+        text = [str(name) for name, dtype in returns.dtypes.items() if not pd.api.types.is_numeric_dtype(dtype)]
         raise InputError(
-            "columns that are not numeric: " + in_words(kinds),
-            parameter="returns",
-            remedy="Convert them to floats.",
+            "columns that are not numeric: " + in_words(text), parameter="returns", remedy="Convert them to floats."
         )
     values = returns.to_numpy(dtype=np.float64, na_value=np.nan)
     # One pass decides; the slow search for the culprits runs only when there are any.

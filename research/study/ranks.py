@@ -18,8 +18,8 @@ from research.study.estimation import run_in_chunks
 
 Floats = NDArray[np.float64]
 
-#: Reads (residuals, abnormal returns, sigma, standard errors) of a slice of events.
-ChunkReader = Callable[[slice], tuple[Floats, Floats, Floats, Floats]]
+#: Reads the residuals of a slice of events.
+ChunkReader = Callable[[slice], Floats]
 
 #: Events ranked together.
 _CHUNK = 256
@@ -50,8 +50,31 @@ class DaySums:
     positive_share: float = 0.0
 
 
-def row_ranks(values: Floats) -> Floats:
-    """Ranks 1..n within each row, ties averaged; NaN has no rank.
+@dataclass(frozen=True)
+class EventArrays:
+    """What stands ready for all events.
+
+    Attributes
+    ----------
+    abnormal, errors : ndarray of shape (n_events, L)
+        Abnormal returns of the event window and their standard errors.
+    sigma : ndarray of shape (n_events,)
+    """
+
+    abnormal: Floats
+    errors: Floats
+    sigma: Floats
+
+    def standardised(self) -> Floats:
+        """Abnormal returns over their standard errors, NaN where undefined."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            values = self.abnormal / self.errors
+        values[~np.isfinite(values)] = np.nan
+        return values
+
+
+def row_ranks(values: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+    """Ranks 1..n within each row, ties averaged; 0 for NaN, which has no rank.
 
     Parameters
     ----------
@@ -59,29 +82,26 @@ def row_ranks(values: Floats) -> Floats:
 
     Returns
     -------
-    ndarray of the same shape
+    ranks : ndarray of the same shape
+    missing : ndarray of bool, of the same shape
     """
-    order = np.argsort(values, axis=1)  # NaN sorts last
-    ranks = np.empty_like(values)
+    missing = np.isnan(values)
+    # numpy sorts arrays without NaN several times faster; infinity keeps them last as well.
+    filled = np.where(missing, np.inf, values)
+    ranks = np.empty_like(filled)
     positions = np.broadcast_to(np.arange(1.0, values.shape[1] + 1), values.shape)
-    np.put_along_axis(ranks, order, positions, axis=1)
-    ordered = np.take_along_axis(values, order, axis=1)
-    tied = (ordered[:, 1:] == ordered[:, :-1]).any(axis=1)
+    np.put_along_axis(ranks, np.argsort(filled, axis=1), positions, axis=1)
+    ordered = np.sort(filled, axis=1)
+    tied = ((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] < np.inf)).any(axis=1)
     if tied.any():
-        ranks[tied] = rankdata(values[tied], axis=1, nan_policy="omit")
-    ranks[np.isnan(values)] = np.nan
-    return ranks
-
-
-def centred(ranks: Floats) -> tuple[Floats, Floats]:
-    r"""Centred ranks :math:`U = rank/(n_i + 1) - \tfrac12` with 0 where absent, and presence as 0/1."""
-    present = (~np.isnan(ranks)).astype(np.float64)
-    u = ranks / (present.sum(axis=1, keepdims=True) + 1) - 0.5
-    return np.where(present > 0, u, 0.0), present
+        ranks[tied] = rankdata(filled[tied], axis=1)
+    ranks[missing] = 0.0
+    return ranks, missing
 
 
 def day_sums(
     read: ChunkReader,
+    events: EventArrays,
     masks: NDArray[np.bool_],
     scars: Floats,
     needs: Iterable[str],
@@ -92,7 +112,8 @@ def day_sums(
     Parameters
     ----------
     read : callable
-        Residuals of EST, abnormal returns of EVT, sigma and standard errors for a slice of events.
+        Residuals of EST for a slice of events.
+    events : EventArrays
     masks : ndarray of bool, shape (n_windows, n_events)
         Which events have a complete CAR in each window.
     scars : ndarray of shape (n_windows, n_events)
@@ -105,14 +126,13 @@ def day_sums(
     list of DaySums, one a window
     """
     wanted = set(needs)
-    n = masks.shape[1]
-    spreads = _event_spreads(read, masks) if "corrado_zivney" in wanted else None
+    task = _Task(wanted, events, masks, scars, _scaled(events, masks) if "corrado_zivney" in wanted else [])
     parts: dict[int, list[DaySums]] = {}
 
     def work(rows: slice) -> None:
-        parts[rows.start] = _chunk_sums(read(rows), masks[:, rows], scars[:, rows], wanted, spreads)
+        parts[rows.start] = task.sums(read(rows), rows)
 
-    run_in_chunks(work, n, chunk=_CHUNK, workers=workers)
+    run_in_chunks(work, masks.shape[1], chunk=_CHUNK, workers=workers)
     totals = [DaySums(int(mask.sum())) for mask in masks]
     # Added in a fixed order, so that the result does not depend on the threads.
     for start in sorted(parts):
@@ -129,33 +149,42 @@ def _add(total: DaySums, part: DaySums) -> None:
     total.positive_share += part.positive_share
 
 
-def _chunk_sums(
-    chunk: tuple[Floats, Floats, Floats, Floats],
-    masks: NDArray[np.bool_],
-    scars: Floats,
-    wanted: set[str],
-    spreads: list[Floats] | None,
-) -> list[DaySums]:
-    residual, abnormal, sigma, errors = chunk
-    inside = masks.astype(np.float64)
-    sums = [DaySums(0) for _ in masks]
-    with np.errstate(invalid="ignore"):
-        share = (residual > 0).sum(axis=1) / np.maximum((~np.isnan(residual)).sum(axis=1), 1)
-    both = np.concatenate([residual, abnormal], axis=1)
-    if wanted & {"daily_mean", "corrado", "corrado_zivney"}:
-        _spread_out(sums, "present", inside @ (~np.isnan(both)).astype(np.float64))
-    if "daily_mean" in wanted:
-        _spread_out(sums, "residual", inside @ np.nan_to_num(residual, nan=0.0))
-    if "corrado" in wanted:
-        u, _ = centred(row_ranks(both))
-        _spread_out(sums, "corrado", inside @ u)
-    if "corrado_zivney" in wanted and spreads is not None:
-        _add_corrado_zivney(sums, residual, abnormal, sigma, errors, inside, spreads)
-    if "grank" in wanted:
-        _add_grank(sums, residual, sigma, masks, scars)
-    for w, total in enumerate(sums):
-        total.positive_share = float(share @ inside[w])
-    return sums
+@dataclass(frozen=True)
+class _Task:
+    """One pass: what is wanted of which events."""
+
+    wanted: set[str]
+    events: EventArrays
+    masks: NDArray[np.bool_]
+    scars: Floats
+    scaled: list[tuple[Floats, list[int]]]
+
+    def sums(self, residual: Floats, rows: slice) -> list[DaySums]:
+        """Sums of one chunk, one a window."""
+        inside = self.masks[:, rows].astype(np.float64)
+        sums = [DaySums(0) for _ in inside]
+        if self.wanted & {"daily_mean", "corrado", "corrado_zivney"}:
+            both = np.concatenate([residual, self.events.abnormal[rows]], axis=1)
+            _spread_out(sums, "present", inside @ (~np.isnan(both)).astype(np.float64))
+            if "corrado" in self.wanted:
+                _spread_out(sums, "corrado", _centred_sums(both, inside))
+        if "daily_mean" in self.wanted:
+            _spread_out(sums, "residual", inside @ np.nan_to_num(residual, nan=0.0))
+        if "positive_share" in self.wanted:
+            with np.errstate(invalid="ignore"):
+                share = (residual > 0).sum(axis=1) / np.maximum((~np.isnan(residual)).sum(axis=1), 1)
+            for total, weight in zip(sums, inside, strict=True):
+                total.positive_share = float(share @ weight)
+        if self.wanted & {"corrado_zivney", "grank"}:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                standard = residual / self.events.sigma[rows, None]
+            for scaled, windows in self.scaled:
+                both = np.concatenate([standard, scaled[rows]], axis=1)
+                for w, row in zip(windows, _centred_sums(both, inside[windows]), strict=True):
+                    sums[w].corrado_zivney = row
+            if "grank" in self.wanted:
+                _add_grank(sums, standard, self.masks[:, rows], self.scars[:, rows])
+        return sums
 
 
 def _spread_out(sums: list[DaySums], name: str, rows: Floats) -> None:
@@ -163,44 +192,23 @@ def _spread_out(sums: list[DaySums], name: str, rows: Floats) -> None:
         setattr(total, name, row)
 
 
-def _add_corrado_zivney(
-    sums: list[DaySums],
-    residual: Floats,
-    abnormal: Floats,
-    sigma: Floats,
-    errors: Floats,
-    inside: Floats,
-    spreads: list[Floats],
-) -> None:
-    """Ranks with the event window's standardised returns divided by their cross-sectional spread."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        standard, event = residual / sigma[:, None], abnormal / errors
-    done: dict[bytes, Floats] = {}
-    for w, spread in enumerate(spreads):
-        key = spread.tobytes()
-        if key not in done:  # windows with the same events share the ranks
-            done[key] = centred(row_ranks(np.concatenate([standard, event / spread], axis=1)))[0]
-        sums[w].corrado_zivney = inside[w] @ done[key]
+def _centred_sums(values: Floats, inside: Floats) -> Floats:
+    r"""Sum over events of :math:`U = rank/(n_i + 1) - \tfrac12` per day; shape (n_windows, n_days)."""
+    ranks, missing = row_ranks(values)
+    weights = inside / (values.shape[1] - missing.sum(axis=1) + 1)
+    return weights @ ranks - 0.5 * (inside @ (~missing).astype(np.float64))
 
 
-def _event_spreads(read: ChunkReader, masks: NDArray[np.bool_]) -> list[Floats]:
-    """Cross-sectional standard deviation (divisor N-1) of the standardised returns of each event day."""
-    n = masks.shape[1]
-    event = []
-    for start in range(0, n, 16 * _CHUNK):
-        _, abnormal, _, errors = read(slice(start, min(start + 16 * _CHUNK, n)))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            event.append(abnormal / errors)
-    values = np.concatenate(event) if event else np.empty((0, 0))
-    values[~np.isfinite(values)] = np.nan
-    spreads: list[Floats] = []
-    done: dict[bytes, Floats] = {}
-    for mask in masks:
-        key = mask.tobytes()
-        if key not in done:
-            done[key] = _column_spread(values[mask])
-        spreads.append(done[key])
-    return spreads
+def _scaled(events: EventArrays, masks: NDArray[np.bool_]) -> list[tuple[Floats, list[int]]]:
+    """Standardised event-window returns over their day's cross-sectional standard deviation (divisor N-1).
+
+    Windows with the same events share one array; the second member lists them.
+    """
+    values = events.standardised()
+    groups: dict[bytes, list[int]] = {}
+    for w, mask in enumerate(masks):
+        groups.setdefault(mask.tobytes(), []).append(w)
+    return [(values / _column_spread(values[masks[windows[0]]]), windows) for windows in groups.values()]
 
 
 def _column_spread(values: Floats) -> Floats:
@@ -213,26 +221,25 @@ def _column_spread(values: Floats) -> Floats:
         return np.where((n > 1) & (squares > 0), np.sqrt(squares / (n - 1)), np.nan)
 
 
-def _add_grank(sums: list[DaySums], residual: Floats, sigma: Floats, masks: NDArray[np.bool_], scars: Floats) -> None:
-    """Ranks of the standardised residuals with the standardised CAR as one extra day."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        standard = residual / sigma[:, None]
-    ranks = row_ranks(standard)
-    count = (~np.isnan(standard)).sum(axis=1)
+def _add_grank(sums: list[DaySums], standard: Floats, masks: NDArray[np.bool_], scars: Floats) -> None:
+    """Ranks of the standardised residuals with the standardised CAR as one extra day.
+
+    The extra value pushes up the ranks of those above it, and half those of its ties.
+    """
+    ranks, missing = row_ranks(standard)
+    present = (~missing).astype(np.float64)
+    count = present.sum(axis=1)
     for w, (mask, scar) in enumerate(zip(masks, scars, strict=True)):
         usable = mask & np.isfinite(scar)
-        if not usable.any():
-            sums[w].grank = np.zeros(residual.shape[1] + 1)
-            sums[w].grank_present = np.zeros(residual.shape[1] + 1)
-            continue
-        own, extra, t = standard[usable], scar[usable, None], count[usable, None] + 1.0
         with np.errstate(invalid="ignore"):
-            above, equal = own > extra, own == extra
-        # The extra value pushes up the ranks of those above it, and half those of its ties.
-        u = (ranks[usable] + above + 0.5 * equal) / (t + 1) - 0.5
-        less = (t[:, 0] - 1) - above.sum(axis=1) - equal.sum(axis=1)
-        zero = (less + 1 + 0.5 * equal.sum(axis=1)) / (t[:, 0] + 1) - 0.5
-        present = ~np.isnan(u)
-        sums[w].grank = np.append(np.where(present, u, 0.0).sum(axis=0), zero.sum())
-        sums[w].grank_present = np.append(present.sum(axis=0), float(usable.sum()))
-        sums[w].grank_variance = float(((t[:, 0] - 1) / (12 * (t[:, 0] + 1))).sum())
+            above = (standard > scar[:, None]).astype(np.float64)
+            equal = standard == scar[:, None]
+        if equal.any():
+            above += 0.5 * equal
+        weight = np.where(usable, 1 / (count + 2), 0.0)
+        chosen = usable.astype(np.float64)
+        estimation = weight @ ranks + weight @ above - 0.5 * (chosen @ present)
+        zero = (weight * (count - above.sum(axis=1) + 1)).sum() - 0.5 * chosen.sum()
+        sums[w].grank = np.append(estimation, zero)
+        sums[w].grank_present = np.append(chosen @ present, chosen.sum())
+        sums[w].grank_variance = float((chosen * count / (12 * (count + 2))).sum())

@@ -106,7 +106,8 @@ def _samples(
     sums: list[ranks.DaySums | None] = [None] * len(values)
     needs = inference.needs_of(names)
     if needs and len(rows):
-        sums = [*ranks.day_sums(_chunk_reader(results, rows), masks, _spread_one(scars, masks), needs)]
+        arrays = results.event_arrays(rows)
+        sums = [*ranks.day_sums(_reader(results, rows), arrays, masks, _spread_one(scars, masks), needs)]
     samples = {}
     for (window, (car, se)), mask, scar, total in zip(values.items(), masks, scars, sums, strict=True):
         kept = rows[mask]
@@ -141,11 +142,9 @@ def _spread_one(scars: Floats, masks: NDArray[np.bool_]) -> Floats:
     return out
 
 
-def _chunk_reader(results: EventStudyResults, rows: NDArray[np.intp]) -> ranks.ChunkReader:
-    def read(part: slice) -> tuple[Floats, Floats, Floats, Floats]:
-        return results.read_chunk(rows[part])
-
-    return read
+def _reader(results: EventStudyResults, rows: NDArray[np.intp]) -> Callable[[slice | NDArray[np.intp]], Floats]:
+    """Residuals of some of the given events."""
+    return lambda part: results.read_residuals(rows[part])
 
 
 def _correlations(
@@ -154,10 +153,7 @@ def _correlations(
     """The three mean correlations, computed when a test asks, at most once."""
     day = results.grid_day[rows]
     n_days = results.settings.estimation[1] - results.settings.estimation[0] + 1
-
-    def read(part: NDArray[np.intp]) -> Floats:
-        return results.read_residuals(rows[part])
-
+    read = _reader(results, rows)
     return {
         "overlap": cache(lambda: correlation.overlap(read, day, length)),
         "calendar": cache(lambda: correlation.calendar(read, day, n_days)),
