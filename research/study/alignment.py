@@ -38,8 +38,8 @@ class Alignment:
     Attributes
     ----------
     table : DataFrame, one row per input event in input order
-        ``event_id, ticker, kind, announced_at, timing, day_zero, assumed, reason,
-        detail``; ``reason`` is empty for events that are still in.
+        ``event_id, ticker, kind, timing, day_zero, assumed, reason, detail``; ``reason``
+        is empty for events that are still in.
     firm, day : ndarray of int64, shape (n_input,)
         Column of ``returns`` and position of day zero on the grid; -1 where there is none.
     """
@@ -103,7 +103,6 @@ def align(
             "event_id": frame["event_id"],
             "ticker": frame["ticker"],
             "kind": frame["kind"],
-            "announced_at": _when(frame),
             "timing": timed["timing"],
             "day_zero": timed["day_zero"],
             "assumed": timed["assumed"].astype(bool),
@@ -130,8 +129,8 @@ def align(
     return Alignment(table, np.where(known, firm, -1), day)
 
 
-def _when(frame: pd.DataFrame) -> pd.Series:
-    """The instant as text where there is one, else the bare date; both as given to New York's clock."""
+def when(frame: pd.DataFrame) -> pd.Series:
+    """The instant in UTC as text where there is one, else the bare date."""
     instants = frame["announced_at"].dt.strftime("%Y-%m-%dT%H:%M:%SZ")
     return instants.where(frame["announced_at"].notna(), frame["announced_on"].dt.strftime("%Y-%m-%d")).astype(object)
 

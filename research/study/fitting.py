@@ -30,13 +30,25 @@ class Known:
     ----------
     firm, day : ndarray of int64
         Sorted by firm, then day.
-    counts : ndarray of int8, shape (n_firms, n_sessions)
-        How many of them claim a session for their days -1 to +1.
+    shape : (int, int)
+        Firms and sessions.
     """
 
     firm: NDArray[np.int64]
     day: NDArray[np.int64]
-    counts: NDArray[np.int8]
+    shape: tuple[int, int]
+
+    @cached_property
+    def counts(self) -> NDArray[np.int8]:
+        """How many of them claim a session for their days -1 to +1; shape (n_firms, n_sessions)."""
+        return alignment.cut_counts(self.firm, self.day, *self.shape)
+
+    def clear(self, y: Floats, left: int) -> None:
+        """Set days -1 to +1 of a padded firm-major array to NaN, in place."""
+        for offset in alignment.CUT:
+            column = self.day + offset
+            inside = (column >= 0) & (column < self.shape[1])
+            y[self.firm[inside], left + column[inside]] = np.nan
 
     def own_days(self, firm: NDArray[np.int64], day: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Days -1, 0, +1 that only the event itself claims: it is no *other* announcement."""
@@ -131,19 +143,23 @@ class Fitter:
             firm, day = alignment.known_days(
                 self.known, kind, self.series.sessions, self.returns.columns, self.calendar
             )
-            counts = alignment.cut_counts(firm, day, self.returns.shape[1], self.returns.shape[0])
-            self._known_by_kind[kind] = Known(firm, day, counts)
+            self._known_by_kind[kind] = Known(firm, day, self.returns.shape[::-1])
         return self._known_by_kind[kind]
 
     # -- one kind ------------------------------------------------------------------------------
 
     def _panel(self, firm: NDArray[np.int64], day: NDArray[np.int64], known: Known) -> estimation.Panel:
         """The model's variables; rows are firms, or events where every event has its own benchmark."""
-        cut = known.counts > 0 if self.settings.other_announcements == "cut" else None
+        cut = known if self.settings.other_announcements == "cut" else None
         if isinstance(self.model, MatchedModel):
             codes = peers.group_codes(list(self.returns.columns), self.model.groups)
             own = peers.difference(self.returns.to_numpy().T, codes, known.counts, firm, day)
-            return self._with_cut(self._pad(own), np.empty((0, self.raw.shape[1])), None if cut is None else cut[firm])
+            panel = self._with_cut(self._pad(own), np.empty((0, self.raw.shape[1])), None)
+            if cut is not None:
+                y_estimation = panel.y.copy()
+                self._inside(y_estimation)[cut.counts[firm] > 0] = np.nan
+                panel = replace(panel, y_estimation=y_estimation)
+            return panel
         if isinstance(self.model, TradeToTradeModel):
             market = self.series.need_market(self.model.name)
             y, regressors, weights = thin_trading.weighted(self.returns.to_numpy().T, market)
@@ -167,22 +183,23 @@ class Fitter:
         inside[:, ~complete] = np.nan
         return y
 
-    def _with_cut(self, y: Floats, regressors: Floats, cut: NDArray[np.bool_] | None) -> estimation.Panel:
+    def _with_cut(self, y: Floats, regressors: Floats, cut: Known | None) -> estimation.Panel:
         y_estimation = y
         if cut is not None:
             y_estimation = y.copy()
-            self._inside(y_estimation)[cut] = np.nan
+            cut.clear(y_estimation, self.left)
         return estimation.Panel(y, y_estimation, np.nan_to_num(regressors, nan=0.0), self.design.constant)
 
     def _fit_kind(self, aligned: alignment.Alignment, rows: NDArray[np.intp], kind: str) -> KindFit:
         """Kernel input and output for the events of one kind."""
         firm, day, known = aligned.firm[rows], aligned.day[rows], self._known(kind)
         panel = self._panel(firm, day, known)
-        cut = self.settings.other_announcements == "cut"
+        # An event's own days matter only to an estimation window that reaches them.
+        reaching = self.settings.other_announcements == "cut" and self.settings.estimation[1] >= alignment.CUT[0]
         events = estimation.Events(
             firm=np.arange(len(rows)) if isinstance(self.model, MatchedModel) else firm,
             day=day + self.left,
-            keep_own=known.own_days(firm, day) if cut else np.zeros((len(rows), 3), dtype=bool),
+            keep_own=known.own_days(firm, day) if reaching else np.zeros((len(rows), 3), dtype=bool),
         )
         fit = estimation.fit_linear(panel, events, self.settings.estimation, self.workers)
         kept = self._exclude_unusable(aligned, rows, panel, events, fit)

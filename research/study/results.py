@@ -14,7 +14,7 @@ from scipy import stats
 
 from research.errors import NotFoundError, ParameterError, in_words
 from research.study import buy_and_hold, inference, neighbours, single_event, testing, yardsticks
-from research.study.alignment import REASONS
+from research.study.alignment import REASONS, when
 from research.study.fitted import FittedEvents, ratio
 from research.study.settings import relative_window
 
@@ -64,7 +64,8 @@ class EventStudyResults(FittedEvents):
         Columns ``event_id, ticker, kind, announced_at, timing, day_zero, status``
         (``used`` or ``excluded``), ``reason, detail``.
         """
-        table = self._aligned.table.drop(columns="assumed").copy()
+        table = self._aligned.table.drop(columns="assumed")
+        table.insert(table.columns.get_loc("timing"), "announced_at", when(self._covariates))
         status = np.where(table["reason"] == "", "used", "excluded").astype(object)
         table.insert(table.columns.get_loc("reason"), "status", status)
         return table
