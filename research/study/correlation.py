@@ -165,9 +165,12 @@ def _on_calendar(residuals: Floats, shift: NDArray[np.int64], width: int) -> tup
     """Residuals moved to calendar columns, 0 where there is none, and the indicator of those there are."""
     n, length = residuals.shape
     laid, present = np.zeros((n, width)), np.zeros((n, width))
-    columns = shift[:, None] + np.arange(length)
-    used = ~np.isnan(residuals)
-    rows = np.broadcast_to(np.arange(n)[:, None], columns.shape)
-    laid[rows[used], columns[used]] = residuals[used]
-    present[rows[used], columns[used]] = 1.0
+    missing = np.isnan(residuals)
+    filled = np.where(missing, 0.0, residuals)
+    # Rows come sorted by day, so that one slice serves all events of a date.
+    starts = np.flatnonzero(np.diff(shift, prepend=shift[0] - 1))
+    for first, last in zip(starts, [*starts[1:], n], strict=True):
+        rows, columns = slice(first, last), slice(shift[first], shift[first] + length)
+        laid[rows, columns] = filled[rows]
+        present[rows, columns] = ~missing[rows]
     return laid, present

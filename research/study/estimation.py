@@ -423,9 +423,12 @@ def sessions_spanned(
 def residuals(panel: Panel, events: Events, fit: LinearFit, estimation: tuple[int, int]) -> Floats:
     """Residuals of the estimation window, NaN on days that were not used; shape (n_events, T1 - T0 + 1)."""
     e = estimation_returns(panel, events, estimation)
-    e -= fit.intercept[:, None]
-    if len(panel.regressors):
-        e -= np.einsum("ilp,ip->il", event_regressors(panel, events, estimation), fit.slopes)
+    if fit.constant:
+        e -= fit.intercept[:, None]
+    for j, regressor in enumerate(panel.regressors):
+        z = _regressor_runs(regressor, events, estimation[0], e.shape[1])
+        z *= fit.slopes[:, j, None]
+        e -= z
     return e
 
 
