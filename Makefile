@@ -6,7 +6,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: report test lab lint environment clean
+.PHONY: report test lab lint bench environment clean
 
 report: $(VENV)/.report-ready
 	$(BIN)/earnings-study report META 2024-10-30
@@ -17,10 +17,18 @@ test: $(VENV)/.test-ready
 lab: $(VENV)/.lab-ready
 	$(BIN)/jupyter lab notebooks
 
-lint: $(VENV)/.lint-ready
+lint: $(VENV)/.bench-ready: $(VENV)/.report-ready
+	$(PIP) --editable '.[bench]'
+	@touch $@
+
+$(VENV)/.lint-ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Writes benchmarks/RESULTS.md; wants a quiet machine and about ten minutes.
+bench: $(VENV)/.bench-ready
+	$(BIN)/python -m benchmarks
 
 # environment.yml is derived from pyproject.toml; a test fails when they drift apart.
 environment: $(VENV)/.report-ready
@@ -45,6 +53,10 @@ $(VENV)/.test-ready: pyproject.toml constraints.txt | $(BIN)/python
 
 $(VENV)/.lab-ready: $(VENV)/.report-ready
 	$(PIP) --editable '.[lab]'
+	@touch $@
+
+$(VENV)/.bench-ready: $(VENV)/.report-ready
+	$(PIP) --editable '.[bench]'
 	@touch $@
 
 $(VENV)/.lint-ready: $(VENV)/.report-ready

@@ -66,8 +66,11 @@ class Browser:
         line, _, self._buffer = self._buffer.partition(b"\0")
         return json.loads(line)
 
-    def open(self, path: Path, width: int = 1366, height: int = 768, *, dark: bool = False) -> None:
+    def open(
+        self, path: Path, width: int = 1366, height: int = 768, *, dark: bool = False, scripts: bool = True
+    ) -> None:
         """Show a file at a window size and wait until it is there."""
+        self.call("Emulation.setScriptExecutionDisabled", value=not scripts)
         self.call(
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
         )
@@ -78,7 +81,8 @@ class Browser:
         deadline = time.monotonic() + 60
         while not any(event.get("method") == "Page.loadEventFired" for event in self.events):
             self.events.append(self._read(deadline - time.monotonic()))
-        self.evaluate("new Promise(done => requestAnimationFrame(() => setTimeout(done, 50)))")
+        if scripts:
+            self.evaluate("new Promise(done => requestAnimationFrame(() => setTimeout(done, 50)))")
 
     def evaluate(self, expression: str) -> Any:
         """Value of a JavaScript expression, promises awaited."""

@@ -274,6 +274,7 @@ def zipped(name: str, text: str) -> bytes:
 def _handler(state: Loopback) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        wbufsize = -1  # head and body in one packet: two would wait for each other's acknowledgement
 
         def log_message(self, *args) -> None:
             pass

@@ -260,4 +260,4 @@ def test_fault_of_the_program_shows_a_traceback_only_on_demand(shelf, debug):
 def test_help_names_every_command(capsys):
     status, out, _ = command(capsys, "--help")
     assert status == 0
-    assert all(name in out for name in ("report", "run", "notebooks"))
+    assert all(name in out for name in ("report", "run", "rerun", "notebooks"))

@@ -29,7 +29,7 @@ def code(source="pass", *outputs):
     return new_code_cell(source, outputs=list(outputs), execution_count=1)
 
 
-def shown(data, **metadata):
+def shown(data, /, **metadata):
     return new_output("display_data", data=data, metadata=metadata)
 
 
@@ -317,6 +317,98 @@ def test_tags_hide_what_the_author_wants_hidden():
     found = page(*cells)
     assert found.count("secret_source") == 1
     assert [n for n in range(3) if f"output {n}" in found] == [0]
+
+
+def test_notices_stand_below_the_heading():
+    found = render(
+        new_notebook(cells=[code("x", shown({"text/html": "<h1>Title</h1><p>verdict</p>"}))]),
+        title="x",
+        manifest=MANIFEST,
+        notices=["<p>first</p>", "<table><tr><td>1</td></tr></table>"],
+    )
+    places = [found.index(mark) for mark in ("<h1>Title</h1>", "<p>first</p>", '<td class="num">1', "<p>verdict</p>")]
+    assert places == sorted(places)
+
+
+def test_notices_are_audited_like_everything_else():
+    with pytest.raises(ReportError, match="self-contained"):
+        render(new_notebook(cells=[]), title="x", manifest=MANIFEST, notices=["<script>1</script>"])
+
+
+def test_figure_shows_its_data_on_demand():
+    data = {"columns": ["day", "CAR, %", "<b>"], "rows": [[0, -1.23456789, "<i>"], [1, None, float("nan")]]}
+    found = page(code("x", shown({"image/svg+xml": SVG}, **{"image/svg+xml": {"alt": "a", "data": data}})))
+    folded = re.search(r'<details class="figure-data">.*?</details>', found, flags=re.DOTALL)[0]
+    assert "&lt;b&gt;" in folded
+    assert "&lt;i&gt;" in folded
+    assert re.findall(r'<td class="num">([^<]*)</td>', folded) == ["0", "−1.23457", "1", "–"]
+    assert 'class="table-scroll"' in folded
+
+
+@pytest.mark.parametrize("data", [None, {}, {"columns": ["a"], "rows": []}])
+def test_figure_without_data_has_no_table(data):
+    assert "figure-data" not in page(code("x", shown({"image/png": PNG}, alt="a", data=data))).partition("<main")[2]
+
+
+@pytest.mark.parametrize(
+    "data", ["text", [[1]], {"rows": [[1]]}, {"columns": ["a"], "rows": [[1, 2]]}, {"columns": ["a"], "rows": [3]}]
+)
+def test_malformed_data_of_a_figure_are_refused(data):
+    with pytest.raises(ReportError, match="data of a figure"):
+        page(code("x", shown({"image/png": PNG}, alt="a", data=data)))
+
+
+def test_footnotes_are_numbered_through_the_page():
+    found = page(
+        new_markdown_cell("A[^x] and again[^x].\n\n[^x]: Of *Markdown*."),
+        code("x", shown({"text/html": "<p>B<span class='footnote'>Of HTML.</span></p>"})),
+        new_markdown_cell("C[^x].\n\n[^x]: Another cell's."),
+        code("x", shown({"text/html": '<p>D<span class="footnote">Of HTML.</span></p>'})),
+    )
+    assert re.findall(r'<a href="#note-(\d)" role="doc-noteref">(\d)</a>', found) == [
+        (n, n) for n in ("1", "1", "2", "3", "2")
+    ]
+    notes = re.findall(r'<li id="note-(\d)"><div>(.*?)</div>', found, flags=re.DOTALL)
+    assert notes == [("1", "<p>Of <em>Markdown</em>.</p>"), ("2", "Of HTML."), ("3", "<p>Another cell's.</p>")]
+    outline = Outline(found)
+    assert outline.broken == []
+    ids = [attributes["id"] for _, attributes in outline.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+
+
+def test_page_without_notes_has_no_section_for_them():
+    assert 'class="footnotes"' not in page(new_markdown_cell("Text."))
+
+
+TERMS = (
+    '<table><thead><tr><th scope="col"></th><th scope="col"></th></tr></thead><tbody>'
+    "<tr><td>abnormal return (AR)</td><td>return less the model's</td></tr>"
+    "<tr><td>CAR</td><td>sum</td></tr><tr><td>CAR</td><td>twice</td></tr></tbody></table>"
+)
+
+
+def test_headings_lead_to_the_definitions_of_their_terms():
+    heads = "".join(
+        f'<th scope="col">{name}</th>' for name in ("AR, %", "car", "Abnormal return", "beta", "CAR squared")
+    )
+    labels = '<div class="card-label">Abnormal return</div><div class="card-label">z</div>'
+    found = page(
+        code("x", shown({"text/html": f"<table><tr>{heads}</tr></table>{labels}"})),
+        new_markdown_cell("## Definitions"),
+        code("x", shown({"text/html": TERMS})),
+    )
+    assert re.findall(r'<a class="term" href="#([^"]*)">([^<]*)</a>', found) == [
+        ("define-abnormal-return-ar", "AR, %"),
+        ("define-car", "car"),
+        ("define-abnormal-return-ar", "Abnormal return"),
+        ("define-abnormal-return-ar", "Abnormal return"),
+    ]
+    assert found.count('id="define-car"') == 1
+    assert Outline(found).broken == []
+
+
+def test_headings_without_text_are_no_headings():
+    assert '<th scope="col"></th>' not in page(code("x", shown({"text/html": TERMS})))
 
 
 def contrast(first, second):

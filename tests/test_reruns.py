@@ -224,11 +224,23 @@ def test_unknown_tickers_do_not_stop_the_others(shelf):
     assert "no announcements of MTA. Did you mean 'META'?" in found.problems[0]
 
 
-def test_announcement_of_unknown_hour_is_noted_and_not_tried(shelf):
-    write_data(shelf / "data", "2024-02-05", extra="META,2024-02-03,,2024Q1,1,1\n")
-    found = found_on(shelf, "2024-02-05")
-    assert len(found.tasks) == 2
-    assert "META-earnings-2024-02-03" in found.notes[0]
+def test_announcement_of_unknown_hour_waits_for_its_last_reading(shelf):
+    write_data(shelf / "data", "2024-02-05", extra="META,2024-02-05,,2024Q1,1,1\n")
+    found = found_on(shelf, "2024-02-06")
+    assert "meta-2024-02-05" not in [task.slug for task in found.tasks]
+    assert found.coming[0]["note"] == "waiting for the close of 2024-02-06"
+    write_data(shelf / "data", "2024-02-06", extra="META,2024-02-05,,2024Q1,1,1\n")
+    assert "meta-2024-02-05" in [task.slug for task in found_on(shelf, "2024-02-06").tasks]
+
+
+def test_report_with_two_readings_is_final_with_the_later_window(shelf):
+    write_data(shelf / "data", "2024-02-08", extra="META,2024-02-05,,2024Q1,1,1\n")
+    event = {"ticker": "META", "day_zero": "2024-02-05", "timing": "unknown"}
+    given = {"source": f"files:{shelf / 'data'}", "window": "-2,3", "event_date": "2024-02-05"}
+    assert collect({"event": event}, given)["status"] == "final"
+    readings = [{"day_zero": "2024-02-05"}, {"day_zero": "2024-02-06"}]
+    facts = collect({"event": event, "plausible": readings}, given)
+    assert (facts["status"], facts["window_ends"]) == ("preliminary", "2024-02-09")
 
 
 def test_earnings_come_before_other_news_of_the_day(shelf):
@@ -366,6 +378,33 @@ def test_names_of_other_notebooks_do_not_follow_the_data(shelf):
     assert reruns._task(other.jobs[0]).slug != name
 
 
+def test_fetched_data_are_pinned_once_for_the_whole_run(shelf, monkeypatch):
+    from research.sources import protocol
+
+    calls = []
+
+    def pinned(source):
+        calls.append(source)
+        return f"files:{shelf / 'data'}" if source == "yahoo" else source
+
+    monkeypatch.setattr(protocol, "pinned", pinned)
+    text = 'source = "yahoo"\n[[watch]]\ntickers = ["META", "NO"]\nsince_days = 10\n'
+    text += '[[notebook]]\nname = "announcement"\nslug = "mine"\n'
+    write_notebook(shelf / "shelf" / "announcement.ipynb", SMALL, parameters=DECLARED)
+    plan = reruns._Plan(shelf / "reports", force=False)
+    plan.add_all(reruns.read_schedule(schedule(shelf, text)), dt.date(2024, 2, 5))
+    assert list(plan.tasks) == ["mine", "meta-2024-02-01", "no-2024-02-01"]
+    assert {task.parameters["source"] for task in plan.tasks.values()} == {f"files:{shelf / 'data'}"}
+    assert calls == ["yahoo"]
+
+
+def test_later_snapshot_is_the_same_source():
+    one, other = ({"parameters": {"source": f"snapshot:{name}", "n": 1}} for name in ("a", "b"))
+    assert reruns._lasting(one) == reruns._lasting(other)
+    assert reruns._lasting(one) != reruns._lasting({"parameters": {"source": "sample", "n": 1}})
+    assert reruns._lasting({}) == {}
+
+
 def test_second_rerun_is_refused_and_the_lock_ends_with_its_holder(shelf, capsys):
     path = schedule(shelf, WATCH)
     with rerun_lock(shelf / "reports"):
@@ -401,6 +440,16 @@ def test_worker_that_is_killed_takes_only_its_own_report(shelf):
     assert "killed by signal 9" in done.outcomes[0].message
     failed = shelf / "reports" / "fatal.failed"
     assert {item.name for item in failed.iterdir()} == {"failed.log", "failed.json"}
+
+
+def test_rerun_that_cannot_work_says_so_for_every_report(shelf, monkeypatch):
+    def full(*arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(reruns, "run_side_by_side", full)
+    done = reruns.rerun(schedule(shelf, WATCH), dt.date(2024, 2, 5))
+    assert set(outcomes(done).values()) == {"failed"}
+    assert done.problems == ("the rerun stopped early (No space left on device)",)
 
 
 def test_process_that_outlives_its_limit_is_ended(shelf, monkeypatch):

@@ -715,3 +715,81 @@ def test_an_impossible_clock_is_left_for_the_announcements_to_name():
     tidy, wrong = tidy_instants(pd.Series(["2024-03-05 25:00", "2024-03-05 13:05 pm"], name="announced_at"))
     assert not wrong
     assert tidy.tolist() == ["2024-03-05T25:00", "2024-03-05T13:05 pm"]
+
+
+# --- tickers that changed their name, and shares that ceased to trade ----------------------
+
+
+def test_aliases_rename_tickers_in_every_file(folder):
+    toml = '[aliases]\nOLD = "ACME"\n'
+    events = EVENTS.replace("ACME", "OLD")
+    prices = long_prices().replace("2024-03-04,ACME", "2024-03-04,OLD").replace("2024-03-05,ACME", "2024-03-05,OLD")
+    actions = "ex_date,ticker,dividend\n2024-03-06,OLD,0.5\n"
+    source = FilesSource(folder({"columns.toml": toml}, events=events, prices=prices, actions=actions))
+    assert source.announcements().tickers == ["ACME", "ZZZ"]
+    assert source.prices().field("close")["ACME"].tolist() == ACME
+    assert source.prices().actions["ticker"].tolist() == ["ACME"]
+    wide = wide_prices().replace("ACME", "OLD")
+    assert FilesSource(folder({"columns.toml": toml, "actions.csv": None}, prices=wide)).prices().tickers == [
+        "ACME",
+        "ZZZ",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("toml", "words"),
+    [
+        ('[aliases]\nFB = "META"\nMETA = "FACE"\n', "renamed itself"),
+        ("[aliases]\nFB = 3\n", "has to name a ticker by a ticker"),
+        ('[aliases]\nFB = "../x"\n', "has to name a ticker by a ticker"),
+        ('[alises]\nFB = "META"\n', "Did you mean 'aliases'"),
+        ("missing_delisting_return = -1.5\n", "from -1 to 0"),
+        ("missing_delisting_return = true\n", "from -1 to 0"),
+    ],
+)
+def test_aliases_and_keys_that_make_no_sense_are_named(folder, toml, words):
+    with pytest.raises(InputError, match=words):
+        FilesSource(folder({"columns.toml": toml}, prices=long_prices()))
+
+
+def test_a_day_under_both_names_is_a_repeat(folder):
+    both = long_prices() + "2024-03-04,OLD,100\n"
+    source = FilesSource(folder({"columns.toml": '[aliases]\nOLD = "ACME"\n'}, prices=both))
+    with pytest.raises(InputError, match="repeats"):
+        source.prices()
+    wide = wide_prices().replace("ZZZ", "OLD")
+    with pytest.raises(InputError, match="old and the new name of ACME"):
+        FilesSource(folder({"columns.toml": '[aliases]\nOLD = "ACME"\n'}, prices=wide)).prices()
+
+
+#: PERMNO, date, RET, DLRET, DLSTCD as CRSP exports them.
+CRSP = """date,ticker,RET,DLRET,DLSTCD
+20240304,ACME,C,,
+20240305,ACME,0.01,,
+20240306,ACME,0.02,-0.50,584
+20240304,ZZZ,0.01,,
+20240305,ZZZ,B,-0.25,231
+20240306,YYY,0.10,,560
+20240305,YYY,0.05,,100
+"""
+
+
+def test_delisting_returns_are_compounded_into_the_last_day(folder):
+    directory = folder(returns=CRSP)
+    with pytest.warns(UserWarning, match="1 delistings for poor performance have no return"):
+        table = FilesSource(directory).returns()
+    np.testing.assert_allclose(table["ACME"], [np.nan, 0.01, 1.02 * 0.50 - 1], rtol=0, atol=1e-15)
+    np.testing.assert_allclose(table["ZZZ"], [0.01, -0.25, np.nan], rtol=0, atol=1e-15)
+    np.testing.assert_allclose(table["YYY"], [np.nan, 0.05, 0.10], rtol=0, atol=1e-15)
+
+
+def test_a_stated_value_stands_in_for_a_missing_delisting_return(folder):
+    directory = folder({"columns.toml": "missing_delisting_return = -0.30\n"}, returns=CRSP)
+    table = FilesSource(directory).returns()
+    np.testing.assert_allclose(table["YYY"], [np.nan, 0.05, 1.10 * 0.70 - 1], rtol=0, atol=1e-15)
+    np.testing.assert_allclose(table["ACME"].iloc[-1], 1.02 * 0.50 - 1, rtol=0, atol=1e-15)
+
+
+def test_letters_are_no_returns_where_there_are_no_delistings(folder):
+    with pytest.raises(InputError, match="is no number"):
+        FilesSource(folder(returns="date,ticker,ret\n2024-03-04,ACME,C\n2024-03-05,ACME,0.01\n")).returns()

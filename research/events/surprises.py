@@ -1,11 +1,46 @@
-"""How big the news was: earnings surprises and their classes (METHODS 5)."""
+"""How big the news was: earnings surprises and their classes (METHODS 5).
+
+Measures are per ticker and kind and in order of time; the current quarter is never in
+its own history. Figures of one ticker must stand on one share basis: either the table
+does so already (with ``eps_split_divisor`` saying what was divided out), or
+:func:`on_one_basis` puts it there from the splits. Then no split moves a surprise.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from research.errors import InputError, ParameterError
+from research.errors import InputError, ParameterError, nearest
+from research.events import _seasonal, _signals
+from research.events._expectations import consensus, guidance_revision, on_one_basis, require
+from research.events._signals import SIGNAL_CLASSES
+from research.events.announcements import Announcements
+
+__all__ = [
+    "CLASSES",
+    "DEAD_BAND",
+    "FLOOR",
+    "METHODS",
+    "SIGNAL_CLASSES",
+    "close_before",
+    "consensus",
+    "dispersion_scaled",
+    "guidance_revision",
+    "on_one_basis",
+    "percentage_surprise",
+    "price_scaled",
+    "revenue_surprise",
+    "signal_class",
+    "signals",
+    "standardized_unexpected_earnings",
+    "surprise_class",
+    "table",
+    "with_measures",
+]
 
 #: Estimates smaller than this many dollars a share, on the share basis of the
 #: announcement day, would blow a percentage up; they are replaced by it (METHODS 5.5).
@@ -15,6 +50,15 @@ FLOOR = 0.05
 DEAD_BAND = 0.01
 
 CLASSES = ("beat", "in line", "miss", "no estimate")
+
+#: Expectations that :func:`standardized_unexpected_earnings` knows.
+METHODS = ("seasonal", "seasonal-drift", "foster")
+
+#: Fewer analysts than this have no dispersion (METHODS 5.4).
+MIN_ANALYSTS = 3
+
+#: A close older than this many days says nothing about the day before the news.
+_STALE = 7
 
 
 def percentage_surprise(frame: pd.DataFrame, floor: float = FLOOR) -> pd.Series:
@@ -45,14 +89,8 @@ def percentage_surprise(frame: pd.DataFrame, floor: float = FLOOR) -> pd.Series:
     InputError
         Without the columns. ParameterError for a negative floor.
     """
-    missing = [name for name in ("eps_actual", "eps_estimate") if name not in frame.columns]
-    if missing:
-        raise InputError(
-            f"no column {' and '.join(missing)}",
-            parameter="frame",
-            remedy="A surprise needs an actual and an estimate.",
-        )
-    if floor < 0:
+    require(frame, ("eps_actual", "eps_estimate"), "A surprise needs an actual and an estimate.")
+    if not floor >= 0:
         raise ParameterError("negative floor", parameter="floor", value=floor, allowed="0 or more dollars a share")
     actual, estimate = frame["eps_actual"].astype(float), frame["eps_estimate"].astype(float)
     divisor = frame["eps_split_divisor"].astype(float) if "eps_split_divisor" in frame.columns else 1.0
@@ -74,11 +112,282 @@ def surprise_class(surprise: pd.Series, dead_band: float = DEAD_BAND) -> pd.Seri
     dead_band : float, default 0.01
         ``|surprise| < dead_band`` is in line.
     """
-    if dead_band < 0:
-        raise ParameterError("negative dead-band", parameter="dead_band", value=dead_band, allowed="0 or more")
+    _check_dead_band(dead_band)
     classes = np.select(
         [surprise.isna(), surprise.abs() < dead_band, surprise > 0],
         ["no estimate", "in line", "beat"],
         "miss",
     )
     return pd.Series(classes, index=surprise.index, name="class", dtype=object)
+
+
+def standardized_unexpected_earnings(
+    frame: pd.DataFrame, method: str = "seasonal-drift", *, history: int = 8
+) -> pd.DataFrame:
+    r"""Earnings against what the firm's own history let expect, in units of its past errors.
+
+    .. math::  SUE_q = \frac{D_q - \hat E[D_q]}{s}, \qquad D_q = E_q - E_{q-4}
+
+    ``seasonal`` expects 0, ``seasonal-drift`` the mean of the previous ``history``
+    differences, ``foster`` :math:`\hat\delta + \hat\phi D_{q-1}` fitted by least squares on
+    them. ``s`` is the standard deviation of those differences (divisor ``history - 1``), for
+    ``foster`` the residual one (divisor ``history - 2``). The quarter itself is never in
+    its history. The same quarter of the year before is found by announcement date (315 to
+    415 days earlier), so a missing quarter gives NaN and is not bridged by another one.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        ``Announcements.frame``: ``ticker``, ``announced_on``, ``eps_actual`` on one share
+        basis; rows that are not ``ok`` are left out.
+    method : {"seasonal", "seasonal-drift", "foster"}
+    history : int, default 8
+        Earlier differences required, the most recent ones within four years.
+
+    Returns
+    -------
+    DataFrame indexed like ``frame``
+        ``sue``; ``unexpected`` (dollars a share); ``scale``; ``n_history``; ``note``, why
+        there is no number.
+
+    Notes
+    -----
+    Sources: Bernard and Thomas (1990, JAE 13) for the seasonal random walk with drift;
+    Foster (1977, The Accounting Review 52).
+    """
+    if method not in METHODS:
+        raise ParameterError(
+            "unknown expectation", parameter="method", value=method, allowed=", ".join(METHODS),
+            remedy=nearest(str(method), METHODS) or None,
+        )  # fmt: skip
+    if not isinstance(history, int | np.integer) or history < 4:
+        raise ParameterError("too short a history", parameter="history", value=history, allowed="4 quarters or more")
+    require(frame, ("ticker", "announced_on", "eps_actual"), "Pass Announcements.frame.")
+    earnings = frame["eps_actual"].to_numpy(dtype=float)
+    days = frame["announced_on"].to_numpy(dtype="datetime64[D]").astype(np.int64)
+    n = len(frame)
+    unexpected, scale = np.full(n, np.nan), np.full(n, np.nan)
+    count, note = np.zeros(n, dtype=np.int64), np.full(n, "not a usable announcement", dtype=object)
+    for rows in _seasonal.in_time(frame):
+        firm = _seasonal.seasonal(days[rows], earnings[rows])
+        for i, row in enumerate(rows):
+            unexpected[row], scale[row], count[row], note[row] = _seasonal.standardise(firm, i, method, history)
+    columns = {"sue": unexpected / scale, "unexpected": unexpected, "scale": scale, "n_history": count, "note": note}
+    return pd.DataFrame(columns, index=frame.index)
+
+
+def price_scaled(frame: pd.DataFrame, price: pd.Series, expectation: str = "estimate") -> pd.Series:
+    r"""Surprise in units of the share price (Livnat and Mendenhall 2006, JAR 44).
+
+    .. math::  \frac{A - F}{P} \quad\text{or}\quad \frac{E_q - E_{q-4}}{P}
+
+    Parameters
+    ----------
+    frame : DataFrame
+        ``Announcements.frame``.
+    price : Series indexed like ``frame``
+        Price before the announcement on the share basis of the EPS columns, as
+        :func:`close_before` finds it; split-adjusted closes go with split-adjusted EPS. An
+        adjusted close (dividends taken out) is no price.
+    expectation : {"estimate", "seasonal"}
+        Analysts' estimate, or the same quarter of the year before.
+
+    Returns
+    -------
+    Series
+        Decimals; NaN without earnings, expectation or price.
+    """
+    if expectation not in ("estimate", "seasonal"):
+        raise ParameterError(
+            "unknown expectation", parameter="expectation", value=expectation, allowed="estimate, seasonal"
+        )
+    if not price.index.equals(frame.index):
+        raise InputError(
+            "the prices are not indexed like the table", parameter="price", remedy="Use close_before(frame, ...)."
+        )
+    if expectation == "seasonal":
+        difference = standardized_unexpected_earnings(frame, "seasonal")["unexpected"]
+    else:
+        require(frame, ("eps_actual", "eps_estimate"), "A surprise needs an actual and an estimate.")
+        difference = frame["eps_actual"].astype(float) - frame["eps_estimate"].astype(float)
+    return (difference / price.where(price > 0)).rename("price_scaled")
+
+
+def close_before(frame: pd.DataFrame, close: pd.DataFrame, day_zero: pd.Series) -> pd.Series:
+    """Last close of each ticker on a session before day zero: a price that cannot know the news.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        ``Announcements.frame``.
+    close : DataFrame, sessions x tickers
+        Split-adjusted closes, ``prices.field("close")``.
+    day_zero : Series indexed like ``frame``
+        ``announcements.timed()["day_zero"]``.
+
+    Returns
+    -------
+    Series
+        NaN where day zero is unknown, the ticker has no prices, or the last close is more
+        than seven days old.
+    """
+    found = np.full(len(frame), np.nan)
+    sessions = close.index.to_numpy(dtype="datetime64[D]")
+    zero = day_zero.to_numpy(dtype="datetime64[D]")
+    position = np.searchsorted(sessions, zero)
+    for ticker, rows in frame.groupby("ticker").indices.items():
+        if ticker not in close.columns:
+            continue
+        values = close[ticker].to_numpy(dtype=float)
+        last = np.maximum.accumulate(np.where(np.isnan(values), -1, np.arange(len(values))))
+        for row in rows:
+            before = last[position[row] - 1] if position[row] > 0 and not np.isnat(zero[row]) else -1
+            if before >= 0 and (zero[row] - sessions[before]).astype(int) <= _STALE:
+                found[row] = values[before]
+    return pd.Series(found, index=frame.index, name="price")
+
+
+def dispersion_scaled(frame: pd.DataFrame) -> pd.Series:
+    """``(A - median F) / sd(F)`` over analysts; NaN with fewer than three of them or without dispersion.
+
+    Needs ``eps_actual, eps_estimate, eps_estimate_sd, eps_estimate_count``, as
+    :func:`consensus` makes them.
+    """
+    names = ("eps_actual", "eps_estimate", "eps_estimate_sd", "eps_estimate_count")
+    require(frame, names, "consensus() makes them from the analysts' single forecasts.")
+    actual, estimate, spread, count = (frame[name].astype(float) for name in names)
+    return ((actual - estimate) / spread.where((spread > 0) & (count >= MIN_ANALYSTS))).rename("dispersion_scaled")
+
+
+def revenue_surprise(frame: pd.DataFrame) -> pd.Series:
+    """``(revenue - estimate) / estimate`` in decimals; NaN unless the estimate is positive."""
+    require(frame, ("revenue_actual", "revenue_estimate"), "A revenue surprise needs an actual and an estimate.")
+    actual, estimate = frame["revenue_actual"].astype(float), frame["revenue_estimate"].astype(float)
+    return ((actual - estimate) / estimate.where(estimate > 0)).rename("revenue_surprise")
+
+
+def signals(
+    announcements: Announcements, *, dead_band: float = DEAD_BAND, orientation: Mapping[str, int] | None = None
+) -> pd.DataFrame:
+    """Everything an announcement brought, against what was expected: +1 above, 0 in line, -1 below.
+
+    EPS, revenue and guidance come from the announcements' own columns, users, capex and the
+    like from its metrics table (bases ``consensus`` and ``previous_guidance``; a comparison
+    with the year before is no surprise). Where both have a figure the columns come first.
+
+    Parameters
+    ----------
+    announcements : Announcements
+    dead_band : float, default 0.01
+        Relative differences smaller than this are in line.
+    orientation : mapping of name to -1, optional
+        Signals of which less is better. Nothing is assumed: higher capital expenditure is
+        ``+1``, above expectation, unless said otherwise.
+
+    Returns
+    -------
+    DataFrame, events x signals
+        Indexed by ``event_id``; NaN without an estimate.
+    """
+    _check_dead_band(dead_band)
+    frame = announcements.frame.set_index("event_id")
+    columns = pd.DataFrame(index=frame.index)
+    if {"eps_actual", "eps_estimate"} <= set(frame.columns):
+        columns["eps"] = percentage_surprise(frame)
+    if {"revenue_actual", "revenue_estimate"} <= set(frame.columns):
+        columns["revenue"] = revenue_surprise(frame)
+    if "guidance_consensus" in frame.columns:
+        columns["guidance"] = guidance_revision(frame)["guidance_revision"]
+    metrics = _signals.metric_surprises(announcements.metrics, announcements.frame["event_id"])
+    found = columns.combine_first(metrics)[[*columns.columns, *metrics.columns.difference(columns.columns, sort=False)]]
+    return _signals.signs(found.reindex(frame.index), dead_band, orientation or {})
+
+
+def signal_class(signals: pd.DataFrame) -> pd.Series:
+    """``all above``, ``mixed``, ``all below``, ``in line`` or ``no estimate`` per announcement."""
+    return _signals.classify(signals)
+
+
+def table(
+    announcements: Announcements | pd.DataFrame,
+    *,
+    close: pd.DataFrame | None = None,
+    dead_band: float = DEAD_BAND,
+    floor: float = FLOOR,
+    history: int = 8,
+) -> pd.DataFrame:
+    """Every measure that the table of announcements allows, ready as covariates of a regression.
+
+    Parameters
+    ----------
+    announcements : Announcements or DataFrame
+        All that is known of these firms, since earlier quarters are the history of later
+        ones. A bare ``Announcements.frame`` will do for what needs no calendar and no metrics.
+    close : DataFrame, sessions x tickers, optional
+        Split-adjusted closes, for the price-scaled measures.
+    dead_band, floor, history
+        As in :func:`surprise_class`, :func:`percentage_surprise` and
+        :func:`standardized_unexpected_earnings`.
+
+    Returns
+    -------
+    DataFrame indexed by ``event_id``
+        ``eps_surprise, surprise_class, sue_seasonal, sue, sue_foster`` with EPS columns;
+        ``price_scaled`` and ``price_scaled_seasonal`` with ``close``; ``revenue_surprise``,
+        ``dispersion_scaled``, ``guidance_revision`` with theirs; ``signals`` with a metrics
+        table or revenue; ``note``, why ``sue`` is missing.
+    """
+    frame = announcements if isinstance(announcements, pd.DataFrame) else announcements.frame
+    has = set(frame.columns)
+    found: dict[str, pd.Series] = {}
+    if {"eps_actual", "eps_estimate"} <= has:
+        found["eps_surprise"] = percentage_surprise(frame, floor)
+        found["surprise_class"] = surprise_class(found["eps_surprise"], dead_band)
+    if "eps_actual" in has:
+        by_method = {name: standardized_unexpected_earnings(frame, name, history=history) for name in METHODS}
+        found |= {name: by_method[method]["sue"] for name, method in _SUE_COLUMNS.items()}
+        found["note"] = by_method["seasonal-drift"]["note"]
+        if close is not None and isinstance(announcements, Announcements):
+            price = close_before(frame, close, announcements.timed()["day_zero"])
+            found["price_scaled_seasonal"] = price_scaled(frame, price, "seasonal")
+            if "eps_estimate" in has:
+                found["price_scaled"] = price_scaled(frame, price)
+    if {"revenue_actual", "revenue_estimate"} <= has:
+        found["revenue_surprise"] = revenue_surprise(frame)
+    if {"eps_estimate_sd", "eps_estimate_count", "eps_actual", "eps_estimate"} <= has:
+        found["dispersion_scaled"] = dispersion_scaled(frame)
+    if {"guidance_low", "guidance_high", "guidance_consensus", "guidance_consensus_as_of"} <= has:
+        found["guidance_revision"] = guidance_revision(frame)["guidance_revision"]
+    columns = pd.DataFrame(found, index=frame.index).set_index(pd.Index(frame["event_id"]))
+    if isinstance(announcements, Announcements):
+        known = signals(announcements, dead_band=dead_band)
+        if known.shape[1] > 1:
+            columns["signals"] = signal_class(known)
+    return columns
+
+
+def with_measures(announcements: Announcements, **options: Any) -> Announcements:
+    """The announcements with the columns of :func:`table` as further covariates.
+
+    So a study carries them along: ``results.events["sue"]``, ``results.test(..., by="surprise_class")``,
+    ``regress(results, "car ~ sue")``. Columns that are there already stay as they are.
+
+    Parameters
+    ----------
+    announcements : Announcements
+    **options
+        As in :func:`table`.
+    """
+    frame = announcements.frame
+    found = table(announcements, **options).drop(columns="note", errors="ignore")
+    for name in found.columns.difference(frame.columns, sort=False):
+        frame[name] = found[name].to_numpy()
+    return Announcements(frame, announcements._placed, announcements._metrics, announcements._aliases)
+
+
+_SUE_COLUMNS = {"sue_seasonal": "seasonal", "sue": "seasonal-drift", "sue_foster": "foster"}
+
+
+def _check_dead_band(dead_band: float) -> None:
+    if not dead_band >= 0:
+        raise ParameterError("negative dead-band", parameter="dead_band", value=dead_band, allowed="0 or more")

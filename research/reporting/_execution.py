@@ -8,14 +8,16 @@ no timings, no random cell ids, no absolute paths, no memory addresses, no warni
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
+import signal
 import sys
 import sysconfig
 import tempfile
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,12 +46,16 @@ class Execution:
         What the cells wrote to stderr.
     log : str
         Tracebacks, ``warnings`` and the kernel's own messages.
+    lost_kernel : bool
+        Whether the failure was the kernel's, so that another attempt may succeed: it died,
+        or could not be reached, such as when its port was taken in the meantime.
     """
 
     notebook: Any
     failure: str | None
     warnings: str
     log: str
+    lost_kernel: bool = False
 
 
 def execute(path: Path, parameters: Mapping[str, Any], scratch: Path, timeout: float) -> Execution:
@@ -72,7 +78,7 @@ def execute(path: Path, parameters: Mapping[str, Any], scratch: Path, timeout: f
     notebook = _prepared(path, parameters)
     kernel_log = scratch / "kernel.log"
     deadline = time.monotonic() + timeout
-    failure = None
+    failure, lost = None, False
     with kernel_log.open("wb") as stream:
         try:
             NBClientEngine.execute_notebook(
@@ -87,10 +93,11 @@ def execute(path: Path, parameters: Mapping[str, Any], scratch: Path, timeout: f
                 shutdown_kernel="immediate",
             )
         except TimeoutError:  # nbclient's CellTimeoutError
-            failure = f"did not finish within {timeout:g} seconds"
+            failure = f"did not finish within {round(timeout, 1):g} seconds"
         except (RuntimeError, OSError) as error:  # nbclient's DeadKernelError is the common one
-            failure = f"lost its kernel ({_first_line(str(error)) or type(error).__name__})"
-    return _outcome(notebook, parameters, failure, kernel_log.read_text("utf-8", "replace"), scratch)
+            failure, lost = f"lost its kernel ({_first_line(str(error)) or type(error).__name__})", True
+    outcome = _outcome(notebook, parameters, failure, kernel_log.read_text("utf-8", "replace"), scratch)
+    return replace(outcome, lost_kernel=lost)
 
 
 def _prepared(path: Path, parameters: Mapping[str, Any]) -> Any:
@@ -124,9 +131,23 @@ def _manager_class(scratch: Path, log: int) -> type:
 
         async def start_kernel(self, **settings: Any) -> None:  # type: ignore[override]
             environment = kernel_environment(scratch)
-            await super().start_kernel(stdout=log, stderr=log, env=environment, **settings)
+            await super().start_kernel(
+                stdout=log, stderr=log, env=environment, preexec_fn=_dies_with_parent(), **settings
+            )
 
     return OwnInterpreter
+
+
+def _dies_with_parent() -> Callable[[], None] | None:
+    """What a new kernel calls first, so that it ends with the process that started it, even with a killed one.
+
+    ipykernel looks for its parent as well, but cannot while a cell holds the interpreter.
+    """
+    prctl = getattr(ctypes.CDLL(None), "prctl", None) if sys.platform == "linux" else None
+    if prctl is None:
+        return None
+    set_parent_death_signal = 1  # PR_SET_PDEATHSIG
+    return lambda: prctl(set_parent_death_signal, int(signal.SIGKILL))
 
 
 def kernel_environment(scratch: Path) -> dict[str, str]:
@@ -134,6 +155,10 @@ def kernel_environment(scratch: Path) -> dict[str, str]:
     environment = dict(os.environ)
     environment.update(
         IPYTHONDIR=str(scratch / "ipython"),
+        # One thread each: reports run side by side, and the order of a sum is part of its result.
+        MKL_NUM_THREADS="1",
+        OMP_NUM_THREADS="1",
+        OPENBLAS_NUM_THREADS="1",
         MPLBACKEND="module://matplotlib_inline.backend_inline",
         PYDEVD_DISABLE_FILE_VALIDATION="1",
         PYTHONHASHSEED="0",
@@ -198,13 +223,15 @@ def _tidy(notebook: Any, parameters: Mapping[str, Any], private: list[str]) -> N
     language = notebook.metadata.get("language_info", {})
     notebook.metadata = type(notebook)(
         kernelspec={"display_name": "Python 3", "language": "python", "name": "python3"},
-        language_info={key: language[key] for key in ("name", "version", "file_extension") if key in language},
         papermill={"parameters": dict(parameters)},
     )
+    if "name" in language:  # a kernel that died early never said
+        kept = ("name", "version", "file_extension")
+        notebook.metadata["language_info"] = {key: language[key] for key in kept if key in language}
     for position, cell in enumerate(notebook.cells, start=1):
         cell["id"] = f"cell-{position:03d}"
-        kept = {key: value for key, value in cell.metadata.items() if key not in ("papermill", "execution")}
-        cell.metadata = type(notebook)(kept)
+        lasting = {key: value for key, value in cell.metadata.items() if key not in ("papermill", "execution")}
+        cell.metadata = type(notebook)(lasting)
         if cell.cell_type == "code":
             cell.outputs = _tidied_outputs(cell.outputs, private)
     notebook.nbformat_minor = max(notebook.nbformat_minor, 5)
@@ -223,6 +250,7 @@ def _tidied_outputs(outputs: list[Any], private: list[str]) -> list[Any]:
         elif output.output_type == "error":
             output.traceback = [without_paths(line, private) for line in output.traceback]
         else:
+            output.metadata = _everywhere(output.get("metadata", {}), private)
             for kind, content in output.data.items():
                 if kind not in ("image/png", "image/jpeg"):
                     output.data[kind] = _everywhere(content, private)

@@ -26,6 +26,10 @@ from research.resources import notebook_directory
 
 #: What a ticker or an index symbol may look like.
 TICKER = re.compile(r"[A-Za-z0-9^][A-Za-z0-9.\-=^_]{0,19}")
+#: What a report's folder may be called.
+SLUG = re.compile(r"[a-z0-9_][a-z0-9._-]{0,99}")
+#: Ending of the folder beside a report that keeps what its last attempt left.
+FAILED = ".failed"
 _TICKER_RULE = "1 to 20 of letters, digits and . - = ^ _, beginning with a letter, a digit or ^"
 _TYPES: dict[str, Any] = {"str": str, "int": int, "float": float, "bool": bool}
 _BOOLEANS = {
@@ -311,6 +315,17 @@ def check_ticker(name: str, value: str) -> None:
     """
     if not TICKER.fullmatch(value):
         raise ParameterError("malformed ticker", parameter=name, value=value, allowed=_TICKER_RULE)
+
+
+def check_slug(slug: str) -> None:
+    """Refuse what cannot be the name of a report's folder.
+
+    Raises
+    ------
+    UsageError
+    """
+    if not SLUG.fullmatch(slug) or slug.endswith(FAILED):
+        raise UsageError("unsafe folder name", parameter="slug", value=slug, allowed=f"a-z 0-9 . _ -, not {FAILED}")
 
 
 def check_date(name: str, value: str) -> None:

@@ -99,7 +99,9 @@ def link_source(source: str, work: Path) -> None:
         (work / portable_source(source).removeprefix(_FILES)).symlink_to(folder, target_is_directory=True)
 
 
-def manifest(info: NotebookInfo, parameters: Mapping[str, Any]) -> dict[str, Any]:
+def manifest(
+    info: NotebookInfo, parameters: Mapping[str, Any], fingerprint: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Contents of ``manifest.json``, the input hash included.
 
     Parameters
@@ -107,10 +109,13 @@ def manifest(info: NotebookInfo, parameters: Mapping[str, Any]) -> dict[str, Any
     info : NotebookInfo
     parameters : mapping
         Values of all the notebook's parameters, checked.
+    fingerprint : mapping, optional
+        Of the source, where the caller has just taken it; otherwise it is taken now.
     """
     values = dict(parameters)
     source = values.get("source")
-    fingerprint = source_fingerprint(source)
+    if fingerprint is None:
+        fingerprint = source_fingerprint(source)
     if source is not None:
         values["source"] = portable_source(source)
     facts = {
@@ -118,11 +123,8 @@ def manifest(info: NotebookInfo, parameters: Mapping[str, Any]) -> dict[str, Any
         "parameters": values,
         "versions": versions(),
         "source": fingerprint,
-    }
-    hashed = {
-        **facts,
         "code": code_hash(),
         "notebook_file": hashlib.sha256(info.path.read_bytes()).hexdigest(),
     }
-    canonical = json.dumps(hashed, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    canonical = json.dumps(facts, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return {**facts, "input_hash": hashlib.sha256(canonical.encode()).hexdigest()}

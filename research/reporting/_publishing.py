@@ -1,19 +1,32 @@
-"""Putting a finished folder in place: whole, in one step, or not at all."""
+"""Putting a finished folder in place: whole, in one step, or not at all.
+
+A folder that is being written carries a lock which ends with its process, so that what a
+killed process left behind can be told from what another one is working on.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import os
+import re
 import secrets
 import shutil
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from research.errors import ReportError
+from research.reporting._lock import acquire, is_current
 
 #: One of these tells a folder of ours from one that happens to have the name.
 _OURS = ("manifest.json", "report.html", "failed.log")
+#: Hidden names of folders being written; those that were moved aside end in ``.old``.
+_HIDDEN = re.compile(r"\.(?P<target>.+)\.[0-9a-f]{12}(?P<aside>\.old)?")
+#: Beginning of the names of folders to work in.
+_SCRATCH = "earnings-study-"
+_SCRATCH_NAME = re.compile(re.escape(_SCRATCH) + "[0-9a-f]{12}")
 
 
 def require_writable(output: Path, target: Path) -> None:
@@ -31,7 +44,7 @@ def require_writable(output: Path, target: Path) -> None:
         probe.mkdir()
         probe.rmdir()
     except OSError as error:
-        raise _unwritable(output, error) from error
+        raise unwritable(output, error) from error
     taken = target.exists() and not target.is_dir()
     if not taken and target.is_dir():
         names = {path.name for path in target.iterdir()}
@@ -59,16 +72,90 @@ def publish(files: Mapping[str, str], target: Path) -> None:
         If anything could not be written; ``target`` is then as it was.
     """
     target = target.resolve()  # a link to a folder elsewhere stays a link
-    staging = _sibling(target)
     try:
-        staging.mkdir(parents=True)
-        for name, content in files.items():
-            (staging / name).write_text(content, encoding="utf-8", newline="\n")
-        _swap(staging, target)
+        with locked_folder(target.parent, f".{target.name}.") as staging:
+            for name, content in files.items():
+                (staging / name).write_text(content, encoding="utf-8", newline="\n")
+            _swap(staging, target)
     except OSError as error:
-        raise _unwritable(target, error) from error
+        raise unwritable(target, error) from error
+
+
+def write_whole(path: Path, content: str) -> None:
+    """Write one file so that readers see the old content or the new, and only if it differs.
+
+    Raises
+    ------
+    ReportError
+        If it could not be written; the old content is then still there.
+    """
+    staging = _sibling(path)
+    try:
+        if path.is_file() and path.read_bytes() == content.encode():
+            return
+        staging.write_text(content, encoding="utf-8", newline="\n")
+        staging.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            staging.unlink(missing_ok=True)
+        raise unwritable(path, error) from error
+
+
+@contextlib.contextmanager
+def locked_folder(parent: Path, prefix: str, mode: int = 0o777) -> Iterator[Path]:
+    """A new folder, locked as long as this process uses it and removed afterwards."""
+    while True:
+        folder = parent / f"{prefix}{secrets.token_hex(6)}"
+        folder.mkdir(mode=mode)
+        lock = os.open(folder, os.O_RDONLY)
+        if acquire(lock) and is_current(lock, folder):
+            break
+        os.close(lock)  # a sweep came between the two steps and took the folder for a leftover
+    try:
+        yield folder
     finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
+
+
+def scratch_folder() -> contextlib.AbstractContextManager[Path]:
+    """A private folder among the system's temporary ones, removed afterwards or by the next sweep."""
+    return locked_folder(Path(tempfile.gettempdir()).resolve(), _SCRATCH, mode=0o700)
+
+
+def sweep(output: Path) -> list[str]:
+    """Remove what killed processes left in a folder of reports and among the temporary ones; names of it."""
+    return _sweep(output, _HIDDEN) + _sweep(Path(tempfile.gettempdir()), _SCRATCH_NAME)
+
+
+def _sweep(parent: Path, pattern: re.Pattern[str]) -> list[str]:
+    """Remove what killed processes left in ``parent``.
+
+    A report that such a process had moved aside, and not yet replaced, gets its name back.
+    Folders that a living process is writing are locked, and left alone.
+    """
+    swept = []
+    for path in sorted(parent.iterdir()):
+        hidden = pattern.fullmatch(path.name)
+        if not hidden or path.is_symlink():
+            continue
+        with contextlib.suppress(OSError):  # someone else's, or gone meanwhile
+            if path.is_file():
+                path.unlink()
+                swept.append(path.name)
+                continue
+            lock = os.open(path, os.O_RDONLY)
+            try:
+                if not acquire(lock):
+                    continue
+                if hidden.groupdict().get("aside") and not (parent / hidden["target"]).exists():
+                    path.rename(parent / hidden["target"])
+                    continue
+                shutil.rmtree(path)
+                swept.append(path.name)
+            finally:
+                os.close(lock)
+    return swept
 
 
 def withdraw(target: Path, names: tuple[str, ...]) -> None:
@@ -94,7 +181,8 @@ def _swap(staging: Path, target: Path) -> None:
             raise
     if _exchange(staging, target):
         return  # `staging` is now the old report, and the caller removes it
-    aside = _sibling(target)
+    hidden = _sibling(target)
+    aside = hidden.with_name(f"{hidden.name}.old")
     target.rename(aside)
     try:
         staging.rename(target)
@@ -113,10 +201,11 @@ def _exchange(first: Path, second: Path) -> bool:
     return bool(renameat2(current_folder, os.fsencode(first), current_folder, os.fsencode(second), exchange) == 0)
 
 
-def _unwritable(path: Path, error: OSError) -> ReportError:
+def unwritable(path: Path, error: OSError) -> ReportError:
+    """Error for a folder that does not take what belongs into it."""
     return ReportError(
         f"cannot write ({error.strerror or error})",
         parameter="output",
         value=str(path),
-        remedy="Choose another folder with --output, or make room.",
+        remedy="Choose another folder, or make room.",
     )

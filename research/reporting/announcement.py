@@ -12,13 +12,34 @@ import pandas as pd
 from scipy import stats
 
 from research.reporting import words
+from research.reporting.activity import activity, activity_figure, activity_sentence, activity_table
+from research.reporting.background import (
+    definitions,
+    estimation_sentence,
+    estimation_table,
+    ledger_table,
+    provenance,
+    same_day_table,
+)
 from research.reporting.case import Case, payload
+from research.reporting.evening import (
+    contribution,
+    course_sentence,
+    course_table,
+    filter_switch,
+    legs_notes,
+    legs_table,
+    load_bars,
+    market_bars,
+    marks_table,
+    reaction_of,
+)
 from research.reporting.headline import header_cards, headline, own_yardstick, title
+from research.reporting.hypotheses import Hypothesis, hypotheses, known_announcements, with_earnings_cut
 from research.reporting.tables import (
     Column,
     Fragment,
     bullets,
-    facts,
     number_column,
     numbered,
     paragraph,
@@ -26,34 +47,50 @@ from research.reporting.tables import (
     size_column,
     table,
 )
+from research.reporting.unknown_hour import reading, readings_table
 from research.study.yardsticks import MIN_EARLIER_DAYS
 
 __all__ = [
     "Case",
+    "Hypothesis",
+    "activity",
+    "activity_figure",
+    "activity_sentence",
+    "activity_table",
     "announcement_table",
     "benchmarks_table",
+    "contribution",
+    "course_sentence",
+    "course_table",
     "definitions",
     "estimation_sentence",
     "estimation_table",
+    "filter_switch",
     "guidance_note",
     "header_cards",
     "headline",
+    "hypotheses",
+    "known_announcements",
     "ledger_table",
     "legs_notes",
     "legs_table",
+    "load_bars",
+    "market_bars",
+    "marks_table",
     "own_days_sentence",
     "payload",
     "peers_note",
     "provenance",
+    "reaction_of",
+    "reading",
+    "readings_table",
     "run_up_table",
     "same_day_table",
     "timeline_table",
     "timing_sentence",
     "title",
+    "with_earnings_cut",
 ]
-
-#: Sentence with which a report declines to say more than it knows.
-NO_CAUSE = "The legs say when the price moved. They do not say why."
 
 
 def announcement_table(case: Case) -> Fragment:
@@ -112,6 +149,10 @@ def _eps_table(case: Case) -> Fragment:
         if pd.notna(actual) or pd.notna(estimate):
             difference = case.this["surprise_pct"] if name == "eps" else (actual - estimate) / abs(estimate)
             rows.append((label, actual, estimate, difference))
+    if not rows and event["kind"] != "earnings":
+        what = str(event["headline"]) if isinstance(event.get("headline"), str) else f"News of kind {event['kind']}"
+        source = f" Source: {event['source']}." if isinstance(event.get("source"), str) else ""
+        return paragraph(f"{what}. There are no figures to set against expectations.{source}")
     if not rows:
         return paragraph("The source has no figures for this announcement, neither reported nor expected.", "note")
     frame = pd.DataFrame(rows, columns=["metric", "actual", "estimate", "difference"])
@@ -148,11 +189,15 @@ def timeline_table(case: Case) -> Fragment:
     position = case.calendar.position(pd.DatetimeIndex([case.day_zero]))[0]
     before = case.calendar.sessions[position - 1]
     rows: list[tuple[str, Any, str]] = [
-        ("close before", case.calendar.session_close(before), "the last price that cannot know the news"),
+        (
+            "close before",
+            case.calendar.session_close(before),
+            "the last price that cannot know the news" if not case.reading else f"if the news came {case.reading}",
+        ),
         (
             "open of day zero",
             case.calendar.session_open(case.day_zero),
-            "first auction after the news" if case.row["timing"] != "dmh" else "",
+            "first auction after the news" if case.timing not in ("dmh", "unknown") else "",
         ),
         (
             "close of day zero",
@@ -184,7 +229,14 @@ def timeline_table(case: Case) -> Fragment:
 
 def timing_sentence(case: Case) -> Fragment:
     """Timing, day zero, and where a date-only study would have looked."""
-    timing = case.row["timing"]
+    timing = case.timing
+    if case.reading:
+        return paragraph(
+            f"The hour of the news of {words.date(case.event['announced_on'])} is not known. Day zero is the first "
+            "session "
+            "whose close lies after it: that day's own session if the news came before its close, the next one if "
+            "after."
+        )
     text = (
         f"Timing {timing} ({words.TIMINGS[timing]}); precision of the instant: {case.event['precision']}. "
         f"Day zero is the first session whose close lies after the announcement: {words.date(case.day_zero)}."
@@ -205,42 +257,6 @@ def timing_sentence(case: Case) -> Fragment:
                 "the wrong day."
             )
     return paragraph(text)
-
-
-def legs_table(case: Case) -> Fragment:
-    """The legs of the reaction."""
-    names = {
-        "pre_release": "close to release",
-        "release": "release to call",
-        "call": "call to end of extended trading",
-        "pre_market": "end of extended trading to open",
-        "session": "open to close of day zero",
-    }
-    simple = {
-        "close_to_close": "close to close",
-        "after_hours": "close to end of extended trading",
-        "overnight": "close to open",
-        "intraday": "open to close",
-    }
-    rows = [(names[name], value, "log") for name, value in case.reaction.log.items() if value is not None]
-    if rows:
-        rows.append(("sum of the legs", sum(value for _, value, _ in rows), "log"))
-    rows += [(simple[name], value, "simple") for name, value in case.reaction.simple.items() if value is not None]
-    frame = pd.DataFrame(rows, columns=["leg", "value", "scale"])
-    return table(
-        frame,
-        {"leg": "leg", "value": percent_column("return"), "scale": "scale"},
-        mark=lambda row: row["leg"] == "sum of the legs",
-    )
-
-
-def legs_notes(case: Case) -> Fragment:
-    """What the legs rest on."""
-    texts = [
-        *case.reaction.notes,
-        "The legs are raw, not adjusted for the market, whose own legs are not in the daily data.",
-    ]
-    return bullets([*texts, NO_CAUSE, "One evening permits description, not inference."])
 
 
 def own_days_sentence(case: Case) -> Fragment:
@@ -338,167 +354,3 @@ def peers_note(members: list[str]) -> Fragment:
         f"Peers: the equal-weighted return of {words.listing(members)}, the companies of the source without an "
         f"announcement of their own within one session of day zero.{few}"
     )
-
-
-def estimation_table(case: Case) -> Fragment:
-    """Estimates with and without the firm's other announcements in the estimation window."""
-    rows = []
-    for label, results in (("other announcements cut", case.results), ("left in", case.kept)):
-        i = results.locate(str(case.event["event_id"]))
-        one, zero, window = results.parameters.iloc[i], results.car(0, 0).iloc[i], results.diagnostics.iloc[i]
-        rows.append(
-            {
-                "label": label,
-                "alpha": one.get("alpha"),
-                "beta": one.get("beta"),
-                "sigma": one["sigma"],
-                "r_squared": one["r_squared"],
-                "n": one["n_observations"],
-                "cut": window["n_cut"],
-                "ar": zero["car"],
-                "t": zero["t"],
-            }
-        )
-    frame = pd.DataFrame(rows)
-    columns: dict[str, Column | str] = {
-        "label": "",
-        "n": Column("days used", lambda n: f"{n:.0f}"),
-        "cut": Column("days cut", lambda n: f"{n:.0f}"),
-        "alpha": percent_column("alpha a day", 3),
-        "beta": number_column("beta", 3),
-        "sigma": size_column("sigma a day", 3),
-        "r_squared": number_column("R²", 3),
-        "ar": percent_column("day-zero AR", 3),
-        "t": number_column("t"),
-    }
-    return table(
-        frame.dropna(axis=1, how="all"),
-        {k: v for k, v in columns.items() if k in frame.dropna(axis=1, how="all")},
-    )
-
-
-def estimation_sentence(case: Case) -> Fragment:
-    """The estimation window in words."""
-    window = case.results.diagnostics.iloc[case.position]
-    text = (
-        f"Estimation window {window['estimation_start']:%Y-%m-%d} to {window['estimation_end']:%Y-%m-%d}: "
-        f"{words.count(int(window['n_observations']), 'day')} used, {window['n_cut']} cut around "
-        f"{words.count(int(window['n_other_announcements']), 'other announcement')}, "
-        f"{window['n_missing']} without a price."
-    )
-    if window["other_in_window"]:
-        day = window["other_in_window"]
-        text += f" Another announcement of the company falls inside the event window, on day {day}."
-    return paragraph(text)
-
-
-def same_day_table(case: Case) -> Fragment:
-    """Other companies whose day zero is the same session."""
-    events = case.results.events.reset_index(drop=True)
-    zero = case.results.car(0, 0).reset_index(drop=True)
-    rows = (events["day_zero"] == case.day_zero) & (events["ticker"] != case.ticker)
-    ledger = case.results.ledger
-    lost = ledger[
-        (ledger["day_zero"] == case.day_zero) & (ledger["status"] == "excluded") & (ledger["ticker"] != case.ticker)
-    ]
-    if not rows.any() and not len(lost):
-        return paragraph("No other company in the data has its day zero on this session.")
-    frame = pd.DataFrame(
-        {
-            "ticker": events.loc[rows, "ticker"],
-            "timing": events.loc[rows, "timing"],
-            "announced": events.loc[rows, "announced_on"],
-            "ar": zero.loc[rows, "car"],
-            "t": zero.loc[rows, "t"],
-            "note": "",
-        }
-    )
-    excluded = pd.DataFrame(
-        {
-            "ticker": lost["ticker"],
-            "timing": lost["timing"],
-            "announced": pd.NaT,
-            "note": lost["reason"] + ": " + lost["detail"],
-        }
-    )
-    frame = pd.concat([frame, excluded], ignore_index=True) if len(excluded) else frame
-    columns: dict[str, Column | str] = {
-        "ticker": "company",
-        "timing": "timing",
-        "ar": percent_column("day-zero AR"),
-        "t": number_column("t"),
-        "note": "note",
-    }
-    return table(
-        frame,
-        columns,
-        caption=f"Companies with the same day zero, {case.day_zero:%Y-%m-%d}. "
-        "Their news and this one's cannot be told apart in common moves.",
-    )
-
-
-def ledger_table(case: Case) -> Fragment:
-    """Used + excluded = input, for the firm and for everything the study was given."""
-    ledger = case.results.ledger
-    parts = {case.ticker: ledger[ledger["ticker"] == case.ticker], "all companies": ledger}
-    rows = []
-    for name, part in parts.items():
-        rows.append((name, "used", "", int((part["status"] == "used").sum())))
-        for reason, n in part.loc[part["status"] == "excluded", "reason"].value_counts().items():
-            rows.append((name, "excluded", str(reason), int(n)))
-        rows.append((name, "input", "used + excluded", len(part)))
-    frame = pd.DataFrame(rows, columns=["who", "status", "reason", "events"])
-    return table(
-        frame,
-        {
-            "who": "announcements of",
-            "status": "",
-            "reason": "reason",
-            "events": Column("events", lambda n: f"{n:,}"),
-        },
-        mark=lambda row: row["status"] == "input",
-    )
-
-
-def definitions(case: Case) -> Fragment:
-    """The terms of the report."""
-    settings = case.results.settings
-    return facts(
-        {
-            "day zero": "first session whose close lies strictly after the announcement",
-            "abnormal return (AR)": f"return minus what the model expects; model: {case.results.model.definition}",
-            "estimation window": f"trading days {settings.estimation[0]} to {settings.estimation[1]}; "
-            f"days -1 to +1 around the firm's other announcements: {settings.other_announcements}",
-            "standard error": "residual standard deviation with the full forecast-error correction "
-            "(Patell 1976; Campbell, Lo and MacKinlay 1997)",
-            "t against ordinary days": "AR over its standard error, Student with M - k degrees of freedom",
-            "z against own earnings days": "AR over the root mean square of the firm's earlier day-zero ARs, "
-            f"at least {MIN_EARLIER_DAYS} of them",
-            "rank": "by absolute size among the earlier days and this one; 1 is the largest move",
-            "CAR": "sum of abnormal returns; an event leaves a window in which a day is missing",
-            "detectable at 80% power": f"{words.MDE_FACTOR} standard errors: the smallest effect that a two-sided "
-            "5% test finds four times in five",
-            "timing": "bmo before the open, dmh during market hours, amc after the close, closed on a day without trading",
-        }
-    )
-
-
-def provenance(case: Case, source: Any) -> Fragment:
-    """Where the numbers come from."""
-    prints = source.fingerprint()
-    event = case.event
-    items = {
-        "source": source.name,
-        "content hash of the source": prints["sha256"],
-        "announcement instant from": str(event["announced_at_source"]).replace("_", " ")
-        if pd.notna(event.get("announced_at_source"))
-        else "the source, unstated",
-        "estimate from": str(event["estimate_source"]) if pd.notna(event.get("estimate_source")) else "not stated",
-        "market": case.results.market_name or "none",
-    }
-    if source.name == "sample":
-        items["how the sample was chosen"] = (
-            "by hand: large companies that survived to the end; averages over it do not describe the market as a whole"
-        )
-        items["market return"] = "S&P 500 price index, without dividends"
-    return facts(items)

@@ -31,6 +31,10 @@ class Case:
         The same study of the event's firm with the other announcements left in.
     reaction : Reaction
     calendar : TradingCalendar
+    reading : str
+        How the hour of the news is read where it is not known; empty where it is.
+    stricter : EventStudyResults, optional
+        For news other than earnings, the study of the event with the firm's earnings days cut as well.
     """
 
     event: pd.Series
@@ -39,6 +43,8 @@ class Case:
     kept: EventStudyResults
     reaction: Reaction
     calendar: TradingCalendar
+    reading: str = ""
+    stricter: EventStudyResults | None = None
 
     @property
     def ticker(self) -> str:
@@ -66,6 +72,11 @@ class Case:
     def row(self) -> pd.Series:
         """The event's row with timing and day zero."""
         return self.results.events.iloc[self.position]
+
+    @property
+    def timing(self) -> str:
+        """When the news came; ``unknown`` where a reading was needed to place it."""
+        return "unknown" if self.reading else str(self.row["timing"])
 
     @property
     def day_zero(self) -> pd.Timestamp:
@@ -131,8 +142,18 @@ class Case:
         return own if len(own) else None
 
 
-def payload(case: Case, windows: list[tuple[int, int]] | None = None) -> dict[str, Any]:
-    """The numbers of the report, machine-readable, as ``results.json`` holds them."""
+def payload(case: Case, *others: Case, windows: list[tuple[int, int]] | None = None) -> dict[str, Any]:
+    """The numbers of the report, machine-readable, as ``results.json`` holds them.
+
+    Parameters
+    ----------
+    case : Case
+    *others : Case
+        Further readings of an event of unknown hour. Then only windows that hold every
+        plausible day zero are given, day zero has no test, and ``plausible`` has each reading.
+    windows : list of (int, int), optional
+        Instead of the declared family.
+    """
     i, results = case.position, case.results
     window = results.diagnostics.iloc[i]
     one = results.parameters.iloc[i]
@@ -140,10 +161,12 @@ def payload(case: Case, windows: list[tuple[int, int]] | None = None) -> dict[st
     family = windows or [
         w for w in ((0, 0), (0, 1), (-1, 1), (-10, -1), (first, last)) if first <= w[0] and w[1] <= last
     ]
+    if others:
+        family = [w for w in family if w[0] <= 0 and w[1] >= len(others)]
     ledger = results.ledger
     n = int(case.day["n_own"])
     event = case.event
-    return {
+    found: dict[str, Any] = {
         "event": {
             "event_id": event["event_id"],
             "ticker": case.ticker,
@@ -151,7 +174,7 @@ def payload(case: Case, windows: list[tuple[int, int]] | None = None) -> dict[st
             "announced_at": event["announced_at"]
             if pd.notna(event["announced_at"])
             else f"{event['announced_on']:%Y-%m-%d}",
-            "timing": case.row["timing"],
+            "timing": case.timing,
             "day_zero": f"{case.day_zero:%Y-%m-%d}",
         },
         "model": results.model.name,
@@ -182,10 +205,59 @@ def payload(case: Case, windows: list[tuple[int, int]] | None = None) -> dict[st
             "n": n,
             "rank_by": "absolute size, 1 = largest, among the n earlier days and this one",
         },
-        "reaction": {"simple": case.reaction.simple, "log": case.reaction.log},
+        "reaction": as_numbers(case.reaction),
         "ledger": {
             "input": len(ledger),
             "used": int((ledger["status"] == "used").sum()),
             "excluded": {str(reason): int(k) for reason, k in results.exclusions.items()},
         },
+    }
+    if others:
+        found["plausible"] = [
+            {
+                "reading": one.reading,
+                "day_zero": f"{one.day_zero:%Y-%m-%d}",
+                "return": one.day["return"],
+                "market_return": one.market_return,
+                "abnormal_return": one.day["ar"],
+                "se": one.day["ar_se"],
+                "t": one.day["t"],
+                "p_value": one.day["p_value"],
+            }
+            for one in (case, *others)
+        ]
+        found["verdict"] = "agree" if same_verdict(case, *others) else "withheld"
+        found["day_zero"] |= dict.fromkeys(("t", "p_value"))
+        found["earnings_day"] |= dict.fromkeys(("z", "rank"))
+    return found
+
+
+def same_verdict(*cases: Case, alpha: float = 0.05) -> bool:
+    """Whether every reading of the hour leads to the same verdict on day zero.
+
+    That is: the abnormal returns point the same way, and the test rejects on all of them or on none.
+    """
+    return len({(bool(one.day["ar"] > 0), bool(one.day["p_value"] < alpha)) for one in cases}) == 1
+
+
+def as_numbers(found: Reaction) -> dict[str, Any]:
+    """A reaction for ``results.json``."""
+    market = None
+    if found.market is not None:
+        market = {
+            "name": found.market.name,
+            "multiple": found.market.multiple,
+            "legs": found.market.legs.to_dict("records"),
+        }
+    return {
+        "simple": found.simple,
+        "log": found.log,
+        "segments": found.segments.to_dict("records"),
+        "anatomy": found.anatomy,
+        "market": market,
+        "release_basis": found.release_basis or None,
+        "bar_filter": "on" if found.filtered else "off",
+        "marks": found.marks[["at", "field", "finding", "value"]].to_dict("records") if len(found.marks) else [],
+        "changes": list(found.changes),
+        "notes": list(found.notes),
     }

@@ -10,18 +10,27 @@ import pandas as pd
 from research.reporting import words
 from research.reporting.case import Case
 from research.reporting.tables import Fragment, cards, heading, paragraph
+from research.reporting.unknown_hour import cards_of_readings, headline_of_readings, title_of_readings
 from research.study.yardsticks import MIN_EARLIER_DAYS
 
 
-def title(case: Case) -> Fragment:
+def title(case: Case, *others: Case) -> Fragment:
     """The report's heading: who, what and the move on day zero."""
+    if others:
+        return title_of_readings(case, *others)
     period = f" {case.event['fiscal_period']}" if pd.notna(case.event.get("fiscal_period")) else ""
     move = words.percent(case.day["return"])
-    return heading(f"{case.ticker}{period}, announced {case.event['announced_on']:%Y-%m-%d}: {move} on day zero")
+    what = "" if case.event["kind"] == "earnings" else f" ({case.event['kind']})"
+    return heading(f"{case.ticker}{period}{what}, announced {case.event['announced_on']:%Y-%m-%d}: {move} on day zero")
 
 
-def headline(case: Case) -> Fragment:
-    """The first paragraphs: what happened; then against which yardstick, and how sure one can be."""
+def headline(case: Case, *others: Case) -> Fragment:
+    """The first paragraphs: what happened; then against which yardstick, and how sure one can be.
+
+    With several readings of an unknown hour, what each of them would mean.
+    """
+    if others:
+        return headline_of_readings(case, *others)
     happened = " ".join(filter(None, [_what_came(case), _other_metrics(case), _guidance(case), _what_followed(case)]))
     return paragraph(happened, "verdict") + paragraph(f"{own_yardstick(case)} {_ordinary(case)}")
 
@@ -38,7 +47,7 @@ def _what_came(case: Case) -> str:
     event = case.event
     period = f"its results for {event['fiscal_period']}" if pd.notna(event.get("fiscal_period")) else "its results"
     what = period if event["kind"] == "earnings" else f"news ({event['kind']})"
-    text = f"{case.ticker} announced {what} {_when(case)}, {words.TIMINGS[case.row['timing']]}"
+    text = f"{case.ticker} announced {what} {_when(case)}, {words.TIMINGS[case.timing]}"
     actual, estimate = event.get("eps_actual"), event.get("eps_estimate")
     if pd.notna(actual) and pd.notna(estimate):
         surprise = case.this["surprise_pct"]
@@ -88,15 +97,18 @@ def _what_followed(case: Case) -> str:
 
 
 def own_yardstick(case: Case) -> str:
-    n = int(case.day["n_own"])
+    """Day zero against the firm's own earlier event days, in words."""
+    n, kind = int(case.day["n_own"]), case.event["kind"]
+    days = f"{kind} days" if kind == "earnings" else f"days of {kind} news"
     if n < MIN_EARLIER_DAYS:
+        earlier = words.count(n, f"earlier {days.replace('days', 'day', 1)}", f"earlier {days}")
         return (
-            f"With {words.count(n, 'earlier earnings day')} in the data (at least {MIN_EARLIER_DAYS} are needed) the move "
-            "cannot be set against the company's own earnings days."
+            f"With {earlier} in the data (at least {MIN_EARLIER_DAYS} are needed) the move cannot be set against the "
+            f"company's own {days}."
         )
     rank = int(case.day["rank_own"])
     return (
-        f"Against {case.ticker}'s own {n} earlier earnings days that is {words.size_in_words(rank, n)}: in absolute size "
+        f"Against {case.ticker}'s own {n} earlier {days} that is {words.size_in_words(rank, n)}: in absolute size "
         f"it ranks {words.ordinal(rank)} of {n + 1}, at {words.number(case.day['z_own'], 2, signed=True)} times their "
         f"typical (root mean square) move of {words.percent(case.day['rms_own'], 1, signed=False)}."
     )
@@ -110,40 +122,41 @@ def _ordinary(case: Case) -> str:
     )
 
 
-def header_cards(case: Case) -> Fragment:
-    """The five figures that matter."""
+def header_cards(case: Case, *others: Case) -> Fragment:
+    """The five figures that matter; of an unknown hour, those of each reading."""
+    if others:
+        return cards_of_readings(case, *others)
     day, n = case.day, int(case.day["n_own"])
     known = n >= MIN_EARLIER_DAYS
     surprise = case.this["surprise_pct"]
     estimate = case.event.get("eps_estimate")
-    return cards(
-        [
-            (
-                "Return on day zero",
-                words.percent(day["return"]),
-                f"{case.results.market_name or 'no market'} {words.percent(case.market_return)}",
-            ),
-            (
-                "Abnormal return",
-                words.percent(day["ar"]),
-                f"95% interval {words.interval(day['ar_low'], day['ar_high'])}",
-            ),
-            (
-                "Against own earnings days",
-                words.number(day["z_own"], 2, signed=True) if known else "–",
-                f"z; rank {int(day['rank_own'])} of {n + 1} by size" if known else f"only {n} earlier days",
-            ),
-            (
-                "Against ordinary days",
-                f"t {words.number(day['t'])}",
-                f"p {words.p_value(day['p_value'])}, {day['df']:.0f} degrees of freedom",
-            ),
-            (
-                "EPS surprise",
-                words.percent(surprise, 1),
-                f"{words.number(case.event.get('eps_actual'))} against {words.number(estimate)}"
-                if pd.notna(estimate)
-                else "no estimate",
-            ),
-        ]
-    )
+    figures = [
+        (
+            "Return on day zero",
+            words.percent(day["return"]),
+            f"{case.results.market_name or 'no market'} {words.percent(case.market_return)}",
+        ),
+        (
+            "Abnormal return",
+            words.percent(day["ar"]),
+            f"95% interval {words.interval(day['ar_low'], day['ar_high'])}",
+        ),
+        (
+            f"Against own {case.event['kind']} days",
+            words.number(day["z_own"], 2, signed=True) if known else "–",
+            f"z; rank {int(day['rank_own'])} of {n + 1} by size" if known else f"only {words.count(n, 'earlier day')}",
+        ),
+        (
+            "Against ordinary days",
+            f"t {words.number(day['t'])}",
+            f"p {words.p_value(day['p_value'])}, {day['df']:.0f} degrees of freedom",
+        ),
+        (
+            "EPS surprise",
+            words.percent(surprise, 1),
+            f"{words.number(case.event.get('eps_actual'))} against {words.number(estimate)}"
+            if pd.notna(estimate)
+            else "no estimate",
+        ),
+    ]
+    return cards(figures if case.event["kind"] == "earnings" else figures[:-1])

@@ -12,12 +12,13 @@ import functools
 import html
 import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 from research.errors import ReportError
+from research.reporting import _notes
 from research.reporting._completion import RESULTS_TYPE
 
 _TEMPLATES = Path(__file__).with_name("templates")
@@ -34,11 +35,13 @@ _SHOWN = (
 _NUMBER = re.compile(r"[+\-−–]?[$€£]?[0-9][0-9,\u202f ]*(\.[0-9]+)?([eE][+-]?[0-9]+)?\s?(%|pp|bp|bps|σ|x|×)?")
 #: What stands for a missing number; in a column of texts it stands for a missing text.
 _MISSING = frozenset({"", "–", "—", "-", "NaN", "nan", "n/a"})
+#: A heading without text is read out as nothing; as a plain cell it is passed over.
+_EMPTY_HEADING = re.compile(r"<th\b[^>]*>\s*</th>")
 _CELL = re.compile(r"<(td|th)\b([^>]*)>(.*?)</\1>", flags=re.DOTALL)
 _ROW = re.compile(r"<tr\b.*?</tr>", flags=re.DOTALL)
 
 
-def render(notebook: Any, *, title: str, manifest: Mapping[str, Any]) -> str:
+def render(notebook: Any, *, title: str, manifest: Mapping[str, Any], notices: Sequence[str] = ()) -> str:
     """The page of an executed notebook.
 
     Parameters
@@ -52,6 +55,8 @@ def render(notebook: Any, *, title: str, manifest: Mapping[str, Any]) -> str:
         heading of its own. Exactly one is kept.
     manifest : mapping
         As in ``manifest.json``; shown in the footer.
+    notices : sequence of str
+        Blocks of HTML that go right below the heading, such as what changed.
 
     Returns
     -------
@@ -66,7 +71,9 @@ def render(notebook: Any, *, title: str, manifest: Mapping[str, Any]) -> str:
     """
     exporter = _exporter()
     body, _ = exporter.from_notebook_node(notebook)
-    body, heading = _with_one_title(_numbered_tables(body), title)
+    body, heading = _with_one_title(body, title)
+    body = body.replace("</h1>", "\n".join(["</h1>", *notices]), 1)
+    body = _notes.with_linked_terms(_notes.with_footnotes(_numbered_tables(body)))
     body, headings = _with_anchors(body)
     _require_self_contained(body)
     page = exporter.environment.get_template("page.html.j2").render(
@@ -100,6 +107,7 @@ def _exporter() -> Any:
             "highlighted": _highlighted,
             "shown_kind": _shown_kind,
             "described": _described,
+            "figure_data": _figure_data,
             "compact": lambda encoded: "".join(encoded.split()),
         },
     )
@@ -148,6 +156,44 @@ def _described(output: Any, key: str, kind: str) -> str:
     return str((specific.get(key) if isinstance(specific, Mapping) else None) or metadata.get(key) or "")
 
 
+def _figure_data(output: Any, kind: str) -> str:
+    """Table of the data behind a figure, from the ``data`` of its metadata; empty without.
+
+    ``data`` holds ``columns`` (headings with their units) and ``rows`` (lists of numbers,
+    texts and null).
+    """
+    metadata = output.get("metadata", {})
+    specific = metadata.get(kind, {})
+    data = (specific.get("data") if isinstance(specific, Mapping) else None) or metadata.get("data")
+    if not data:
+        return ""
+    if not _is_table(data):
+        raise ReportError(
+            "the data of a figure are malformed",
+            allowed='{"columns": [heading, ...], "rows": [[cell, ...], ...]} with as many cells as headings',
+        )
+    columns, lines = data["columns"], data["rows"]
+    if not lines:
+        return ""
+    head = "".join(f'<th scope="col">{html.escape(str(name))}</th>' for name in columns)
+    rows = "".join(f"<tr>{''.join(f'<td>{_datum(cell)}</td>' for cell in line)}</tr>" for line in lines)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def _is_table(data: Any) -> bool:
+    if not isinstance(data, Mapping) or not all(isinstance(data.get(name), list) for name in ("columns", "rows")):
+        return False
+    return all(isinstance(line, list) and len(line) == len(data["columns"]) for line in data["rows"])
+
+
+def _datum(value: Any) -> str:
+    if value is None or value != value:  # NaN
+        return "–"
+    if isinstance(value, float):
+        return f"{value:.6g}".replace("-", "\N{MINUS SIGN}")
+    return html.escape(str(value))
+
+
 def _numbered_tables(body: str) -> str:
     """Each table in a box that scrolls by itself, numbers in it aligned."""
     count = 0
@@ -155,7 +201,7 @@ def _numbered_tables(body: str) -> str:
     def wrapped(found: re.Match[str]) -> str:
         nonlocal count
         count += 1
-        table = _aligned(found[0])
+        table = _EMPTY_HEADING.sub("<td></td>", _aligned(found[0]))
         caption = re.search(r"<caption[^>]*>(.*?)</caption>", table, flags=re.DOTALL)
         label = f"Table {count}" + (f": {_text_of(caption[1])}" if caption else "")
         box = f'<div class="table-scroll" tabindex="0" role="group" aria-label="{html.escape(label)}">'

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import io
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -17,15 +18,13 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, DateFormatter
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from research.reporting import words
 
 if TYPE_CHECKING:
-    from research.analysis.reaction import Reaction
-    from research.market.intraday import Bars
     from research.study.results import EventStudyResults
 
 P = ParamSpec("P")
@@ -64,6 +63,11 @@ _STYLE: Any = {
 }
 
 
+#: Coordinates with more than two decimals (of a 72nd of an inch) say nothing and make up half of a file.
+_PLACES = re.compile(r'\b(?:d|x|y|x1|x2|y1|y2|points)="[^"]*"')
+_DECIMALS = re.compile(r"(\.\d{2})\d+")
+
+
 @dataclass(frozen=True)
 class Picture:
     """A figure with its text alternative and caption, as Jupyter and the report show it."""
@@ -77,7 +81,7 @@ class Picture:
         buffer = io.StringIO()
         with mpl.rc_context(_STYLE):
             self.figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, bbox_inches="tight")
-        return buffer.getvalue()
+        return _PLACES.sub(lambda found: _DECIMALS.sub(r"\1", found[0]), buffer.getvalue())
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, str], dict[str, Any]]:
         described = {"alt": self.alt, "caption": self.caption}
@@ -229,146 +233,6 @@ def own_days(table: pd.DataFrame, this: pd.Series, ticker: str) -> Picture:
 
 
 @_styled
-def evening(bars: Bars, reaction: Reaction, ticker: str, timezone: Any) -> Picture:
-    """Minute path from the close to the next morning, with close, release and call marked."""
-    frame = bars.frame.tz_convert(timezone)
-    points = reaction.points.assign(at=reaction.points["at"].dt.tz_convert(timezone))
-    days = list(pd.unique(frame.index.normalize()))
-    spans = [part.index[-1] - part.index[0] for _, part in frame.groupby(frame.index.normalize())]
-    figure, axes = _canvas(
-        9.4,
-        4.6,
-        ncols=len(days),
-        sharey=True,
-        squeeze=False,
-        width_ratios=[span.total_seconds() for span in spans],
-    )
-    for ax, day in zip(axes[0], days, strict=True):
-        part = frame[frame.index.normalize() == day]
-        _draw_path(ax, part, bars.step, timezone)
-        inside = points[(points["at"] >= part.index[0]) & (points["at"] <= part.index[-1] + bars.step)]
-        _mark_points(ax, inside)
-        ax.set_xlabel(f"{words.date(day.tz_localize(None))}, exchange time")
-        if len(points):
-            ax.axhline(points["price"].iloc[0], color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)))
-    axes[0][0].set_ylabel("US dollars")
-    for ax in axes[0][1:]:
-        ax.spines["left"].set_visible(False)
-        ax.tick_params(left=False)
-    low, high = frame["close"].quantile([0.002, 0.998])
-    axes[0][0].set_ylim(low - 0.08 * (high - low), high + 0.45 * (high - low))
-    parts = [
-        f"{_LEG_NAMES[name]} {words.number(100 * value, 1, signed=True)}"
-        for name, value in reaction.log.items()
-        if value is not None
-    ]
-    stations = {
-        "end of extended trading": "by 20:00",
-        "open": "at the open",
-        "close of day zero": "at the close",
-    }
-    moves = [
-        f"{words.percent(price / points['price'].iloc[0] - 1, 1)} {stations[label]}"
-        for label, _, price in points.itertuples(index=False)
-        if label in stations
-    ]
-    title = f"{ticker}: {words.listing(moves)}" if moves else f"{ticker} from the close to the next morning"
-    figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=12)
-    marks = [f"{label} {at:%H:%M} at {price:,.2f}" for label, at, price in points.itertuples(index=False)]
-    alt = (
-        f"{title}: line of bar closes with marks at {words.listing(marks)}. Legs, log per cent: {words.listing(parts)}."
-    )
-    caption = (
-        f"Closes of the bars as traded{'; dashed: the close before the news' if len(points) else ''}. Minutes without a trade are "
-        "gaps in the line. Extended-hours prints are thin and include late reports, so a single spike is no move of the price."
-    )
-    return Picture(figure, alt, caption)
-
-
-_LEG_NAMES = {
-    "pre_release": "before the release",
-    "release": "release",
-    "call": "call and after",
-    "pre_market": "overnight to the open",
-    "session": "next session",
-}
-
-
-def _draw_path(ax: Axes, part: pd.DataFrame, step: pd.Timedelta, timezone: Any) -> None:
-    """Bar closes stamped at the end of their bars, broken where minutes are missing."""
-    ends = part.index + step
-    gaps = np.flatnonzero(np.diff(part.index.asi8) > 2 * step.value)
-    values = part["close"].to_numpy(copy=True)
-    for run in np.split(np.arange(len(part)), gaps + 1):
-        ax.plot(ends[run], values[run], color=BLUE, linewidth=1.1, solid_capstyle="round")
-    ax.xaxis.set_major_locator(AutoDateLocator(minticks=3, maxticks=6))
-    ax.xaxis.set_major_formatter(DateFormatter("%H:%M", tz=timezone))
-    _percent_axis(ax.yaxis)
-
-
-def _mark_points(ax: Axes, points: pd.DataFrame) -> None:
-    """A line, a dot and a label for each boundary; labels of close neighbours go on lower rows."""
-    row, previous = 0, None
-    for label, at, price in points.itertuples(index=False):
-        row = row + 1 if previous is not None and at - previous < pd.Timedelta(hours=1) else 0
-        previous = at
-        ax.axvline(at, color=ORANGE, linewidth=1, alpha=0.8)
-        ax.plot([at], [price], marker="o", color=ORANGE, markersize=6, markeredgecolor="white")
-        late = at > points["at"].iloc[0] and at - points["at"].iloc[0] > pd.Timedelta(hours=2)
-        ax.annotate(
-            f"{label} {at:%H:%M}\n{price:,.2f}",
-            (at, 1),
-            xycoords=("data", "axes fraction"),
-            xytext=(-4 if late else 4, -2 - 25 * row),
-            textcoords="offset points",
-            fontsize=8,
-            va="top",
-            ha="right" if late else "left",
-        )
-
-
-@_styled
-def legs(reaction: Reaction) -> Picture:
-    """Waterfall of the log legs from close to close."""
-    present = [(name, value) for name, value in reaction.log.items() if value is not None]
-    names = [_LEG_NAMES[name] for name, _ in present] + ["close to close"]
-    values = 100 * np.array([value for _, value in present])
-    total = values.sum()
-    starts = np.concatenate([[0.0], np.cumsum(values)[:-1], [0.0]])
-    heights = np.append(values, total)
-    figure, ax = _canvas(9, 3.4)
-    colours = [BLUE if value >= 0 else ORANGE for value in values] + [INK]
-    ax.bar(np.arange(len(names)), heights, bottom=starts, color=colours, width=0.62)
-    for i, (start, height) in enumerate(zip(starts, heights, strict=True)):
-        top = max(start, start + height)
-        ax.annotate(
-            words.number(height, 2, signed=True),
-            (i, top),
-            xytext=(0, 3),
-            textcoords="offset points",
-            ha="center",
-            fontsize=10,
-        )
-    for i in range(len(names) - 1):
-        level = starts[i] + heights[i]
-        ax.plot([i + 0.31, i + 0.69], [level, level], color=MUTED, linewidth=0.8)
-    ax.axhline(0, color=MUTED, linewidth=0.8)
-    top, bottom = max(0.0, *np.cumsum(values)), min(0.0, *np.cumsum(values))
-    ax.set_ylim(bottom - 0.1 * (top - bottom), top + 0.2 * (top - bottom))
-    ax.set_xticks(np.arange(len(names)), names)
-    ax.set_ylabel("log return, per cent")
-    _percent_axis(ax.yaxis)
-    largest = max(present, key=lambda item: abs(item[1]))
-    ax.set_title(
-        f"The largest leg: {_LEG_NAMES[largest[0]]}, {words.number(100 * largest[1], 2, signed=True)} log per cent"
-    )
-    alt = "Waterfall of log legs: " + "; ".join(
-        f"{name} {words.number(height, 2, signed=True)}%" for name, height in zip(names, heights, strict=True)
-    )
-    return Picture(figure, alt, "Log returns, so that the legs add up exactly to the close-to-close return.")
-
-
-@_styled
 def side_by_side(table: pd.DataFrame, ticker: str) -> Picture:
     """Day-zero abnormal return under several models and benchmarks with 95% intervals.
 
@@ -431,7 +295,10 @@ def residual_check(estimation: pd.DataFrame, ticker: str) -> Picture:
     ax.xaxis.set_major_locator(locator)
     ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))
     _percent_axis(ax.yaxis)
-    alt = f"Residuals of {ticker}'s estimation window; {outside} of {len(residuals)} beyond two standard deviations; {len(cut)} days cut."
+    alt = (
+        f"Residuals of {ticker}'s estimation window; {outside} of {len(residuals)} beyond two standard deviations; "
+        f"{len(cut)} days cut."
+    )
     return Picture(
         figure,
         alt,

@@ -12,9 +12,15 @@ import pandas as pd
 
 from research.errors import NotFoundError, ParameterError, in_words, nearest
 from research.events.announcements import Announcements
+from research.events.calendar import TradingCalendar
 
 #: What the word for an announcement may be: a row of ``Announcements.frame``, an instant, a date, text.
 EventLike: TypeAlias = pd.Series | pd.Timestamp | dt.date | str
+
+
+def new_york() -> TradingCalendar:
+    """Sessions of New York from 1950 on: vendors list announcements from before the usual calendar."""
+    return TradingCalendar("XNYS", start="1950-01-03")
 
 
 def file_hash(path: Path) -> str:

@@ -19,6 +19,7 @@ from research.market.intraday import Bars
 from research.market.prices import Prices
 from research.sources._checks import Offence, checked, no_tickers, refused, repeats, text_column
 from research.sources._dates import parse_dates, tidy_instants
+from research.sources._delisting import compounded, imputed, with_delistings
 from research.sources._numbers import is_blank, parse_table
 from research.sources._settings import COLUMNS, FILE, Settings, fold, our_names, require_columns, suggestion
 from research.sources._tables import Table
@@ -43,14 +44,19 @@ def announcements(events: Table, metrics: Table | None, settings: Settings) -> A
     require_columns(events, "events", ["ticker", "announced_at"])
     frame, found = _spelled(events, _EVENT_NUMBERS, _EVENT_INSTANTS, settings)
     zone = settings.timezone
-    built = checked(events.name, found, lambda: Announcements.from_frame(frame, timezone=zone))
+    aliases = settings.aliases
+    built = checked(events.name, found, lambda: Announcements.from_frame(frame, timezone=zone, aliases=aliases))
     if metrics is None:
         return built
     metrics = our_names(metrics, "metrics", settings)
     require_columns(metrics, "metrics", ["ticker", "announced_at", "metric", "actual", "estimate"])
     figures, found = _spelled(metrics, ("actual", "estimate"), ("announced_at", "estimate_as_of"), settings)
     # The events are known to be right by now, so what is wrong is wrong with the metrics.
-    return checked(metrics.name, found, lambda: Announcements.from_frame(frame, timezone=zone, metrics=figures))
+    return checked(
+        metrics.name,
+        found,
+        lambda: Announcements.from_frame(frame, timezone=zone, metrics=figures, aliases=aliases),
+    )
 
 
 def _spelled(
@@ -138,14 +144,30 @@ def _flag(cell: Any) -> bool | None:
 
 def returns(table: Table, settings: Settings) -> pd.DataFrame:
     """Simple returns, sessions x tickers, from a long or wide file."""
-    rows, found = _long(table, "returns", ("ret",), ("ret",), settings, percent=_percent_sign(settings.returns_unit))
+    percent = _percent_sign(settings.returns_unit)
+    fields = ("ret", "delisting_return")
+    rows, found = _long(with_delistings(table), "returns", fields, ("ret",), settings, percent=percent)
     values, wrong = _returns_in_decimals(rows["ret"], settings.returns_unit, "returns_unit")
+    if "delisting_return" in rows or "delisting_code" in rows:
+        values, odd = _with_delisting(values, rows, settings)
+        wrong += odd
     grid, outside = _sessions(rows["date"], settings)
     found += wrong + outside + repeats(rows["date"], rows["ticker"]) + no_tickers(rows["ticker"])
     if found:
         raise refused(table.name, found)
     wide = values.set_axis(pd.MultiIndex.from_frame(rows[["date", "ticker"]])).unstack("ticker")  # noqa: PD010
     return wide.reindex(pd.DatetimeIndex(grid, name="date")).sort_index(axis=1)
+
+
+def _with_delisting(values: pd.Series, rows: pd.DataFrame, settings: Settings) -> tuple[pd.Series, list[Offence]]:
+    """Returns of the last day, the delisting return compounded in; see :mod:`research.sources._delisting`."""
+    wrong: list[Offence] = []
+    last = pd.Series(np.nan, index=rows.index)
+    if "delisting_return" in rows:
+        last, wrong = _returns_in_decimals(rows["delisting_return"], settings.returns_unit, "returns_unit")
+    if "delisting_code" in rows:
+        last = imputed(last, rows["delisting_code"], settings.missing_delisting_return)
+    return compounded(values, last), wrong
 
 
 def market(table: Table, settings: Settings) -> dict[str, pd.Series]:

@@ -9,7 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from research.errors import InputError, in_words, nearest, offences
+from research.market._checks import TICKER, TICKER_RULE
 from research.sources._tables import Table
 
 FILE = "columns.toml"
@@ -22,7 +25,7 @@ _EVENTS = (
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "events": tuple(_EVENTS.split()),
     "prices": ("date", "ticker", "open", "high", "low", "close", "adj_close", "volume"),
-    "returns": ("date", "ticker", "ret"),
+    "returns": ("date", "ticker", "ret", "delisting_return", "delisting_code"),
     "actions": ("ex_date", "ticker", "dividend", "split_ratio", "absorbed"),
     "market": ("date", "ticker", "close", "adj_close", "ret"),
     "factors": ("date",),
@@ -50,6 +53,8 @@ _SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "announced_at": ("date", "datetime", "timestamp", "announcement_date", "report_date", "rdq", "anndats"),
     "ts": ("timestamp", "time", "datetime", "date"),
 }
+#: Table of old and new tickers.
+_ALIASES = "aliases"
 _UNITS = ("decimal", "percent")
 #: Keys above the tables; None where any text will do.
 _KEYS: Mapping[str, tuple[str, ...] | None] = {
@@ -60,6 +65,7 @@ _KEYS: Mapping[str, tuple[str, ...] | None] = {
     "decimal": (".", ","),
     "returns_unit": _UNITS,
     "factors_unit": _UNITS,
+    "missing_delisting_return": None,
 }
 
 
@@ -83,6 +89,10 @@ class Settings:
         Decimal mark of all CSV files.
     returns_unit, factors_unit : {"decimal", "percent"}
         Unit of ``returns``, of a ``market`` return column, and of ``factors``.
+    missing_delisting_return : float, optional
+        What a delisting for poor performance returned where the file does not say; decimals.
+    aliases : mapping of str to str
+        Old ticker, new ticker.
     """
 
     columns: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -93,6 +103,8 @@ class Settings:
     decimal: str | None = None
     returns_unit: str = "decimal"
     factors_unit: str = "decimal"
+    missing_delisting_return: float | None = None
+    aliases: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_settings(path: Path | None) -> Settings:
@@ -116,6 +128,8 @@ def read_settings(path: Path | None) -> Settings:
     found: list[tuple[str, str, Any, str]] = []
     tables = {name: value for name, value in content.items() if isinstance(value, dict)}
     plain = {name: value for name, value in content.items() if name not in tables}
+    aliases = tables.pop(_ALIASES, {})
+    found += _check_aliases(aliases)
     for name, value in plain.items():
         found += _check_key(name, value)
     for name, mapping in tables.items():
@@ -124,15 +138,32 @@ def read_settings(path: Path | None) -> Settings:
         raise InputError(
             f"{FILE} says what cannot be followed",
             rows=offences(found),
-            allowed=f"keys {in_words(_KEYS)}; tables {in_words(f'[{name}]' for name in COLUMNS)}",
+            allowed=f"keys {in_words(_KEYS)}; tables {in_words(f'[{name}]' for name in [*COLUMNS, _ALIASES])}",
         )
-    return Settings(columns=tables, **plain)
+    return Settings(columns=tables, aliases=aliases, **plain)
+
+
+def _check_aliases(aliases: Mapping[str, Any]) -> list[tuple[str, str, Any, str]]:
+    """Every alias names a ticker, and one that is none itself: chains would depend on the order."""
+    place = f"[{_ALIASES}]"
+    found: list[tuple[str, str, Any, str]] = []
+    for old, new in aliases.items():
+        if not isinstance(new, str) or not TICKER.fullmatch(new) or not TICKER.fullmatch(old):
+            found.append((place, old, new, f"has to name a ticker by a ticker ({TICKER_RULE})"))
+        elif new in aliases:
+            found.append((place, old, new, "names a ticker that is renamed itself; name the last one"))
+    return found
 
 
 def _check_key(name: str, value: Any) -> list[tuple[str, str, Any, str]]:
     if name not in _KEYS:
-        hint = 'the symbol is market_symbol = "..."' if name == "market" else nearest(name, [*_KEYS, *COLUMNS])
+        hint = (
+            'the symbol is market_symbol = "..."' if name == "market" else nearest(name, [*_KEYS, *COLUMNS, _ALIASES])
+        )
         return [("key", name, value, f"is unknown. {hint}".strip())]
+    if name == "missing_delisting_return":
+        fits = isinstance(value, int | float) and not isinstance(value, bool) and -1 <= value <= 0
+        return [] if fits else [("key", name, value, "has to be a number from -1 to 0, such as -0.30")]
     allowed = _KEYS[name]
     if not isinstance(value, str) or not value or (allowed and value not in allowed):
         return [("key", name, value, f"has to be {' or '.join(map(repr, allowed)) if allowed else 'text'}")]
@@ -147,7 +178,7 @@ def _check_key(name: str, value: Any) -> list[tuple[str, str, Any, str]]:
 
 def _check_mapping(table: str, mapping: Mapping[str, Any]) -> list[tuple[str, str, Any, str]]:
     if table not in COLUMNS:
-        return [("table", f"[{table}]", None, f"is unknown. {nearest(table, list(COLUMNS))}".strip())]
+        return [("table", f"[{table}]", None, f"is unknown. {nearest(table, [*COLUMNS, _ALIASES])}".strip())]
     place = f"[{table}]"
     known = COLUMNS[table]
     found: list[tuple[str, str, Any, str]] = []
@@ -193,7 +224,29 @@ def our_names(table: Table, section: str, settings: Settings) -> Table:
         elif folded in COLUMNS[section] and folded not in mapping and folded not in {*present, *renamed.values()}:
             renamed[name] = folded
     dates = frozenset(renamed.get(name, name) for name in table.dates)
-    return Table(table.name, table.frame.rename(columns=renamed), dates)
+    return _with_new_tickers(Table(table.name, table.frame.rename(columns=renamed), dates), section, settings)
+
+
+def _with_new_tickers(table: Table, section: str, settings: Settings) -> Table:
+    """Tickers by their new names, in the rows of a long table and in the header of a wide one."""
+    aliases = settings.aliases
+    if not aliases:
+        return table
+    if "ticker" in table.frame:
+        tickers = [aliases.get(cell, cell) if isinstance(cell, str) else cell for cell in table.frame["ticker"]]
+        return Table(
+            table.name, table.frame.assign(ticker=pd.Series(tickers, table.frame.index, dtype=object)), table.dates
+        )
+    if section not in ("prices", "returns"):
+        return table
+    frame = table.frame.rename(columns={old: new for old, new in aliases.items() if old not in COLUMNS[section]})
+    twice = sorted(set(frame.columns[frame.columns.duplicated()]))
+    if twice:
+        raise InputError(
+            f"{table.name} has columns for the old and the new name of {in_words(twice)}",
+            remedy=f"Keep one of the two columns, or take the name out of [{_ALIASES}] in {FILE}.",
+        )
+    return Table(table.name, frame, table.dates)
 
 
 def fold(name: str) -> str:

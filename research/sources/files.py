@@ -6,7 +6,8 @@ file        content
 events      announcements: ``ticker, announced_at`` and what :class:`Announcements` knows
 prices      long (``date, ticker, close`` and/or ``adj_close``, optional ``open high low
             volume``) or wide (``date`` and one column of closes a ticker)
-returns     long (``date, ticker, ret``) or wide; simple total returns
+returns     long (``date, ticker, ret``) or wide; simple total returns; CRSP's ``DLRET`` and
+            ``DLSTCD`` are understood (:mod:`research.sources._delisting` says how)
 actions     ``ex_date, ticker, dividend, split_ratio, absorbed``
 market      ``date`` and ``close``, ``adj_close`` or ``ret``; with ``ticker`` for several
 factors     ``date`` and one column a factor
@@ -21,9 +22,12 @@ people's column names and says what files cannot::
     timezone = "America/New_York"      # of times without an offset
     market_symbol = "SPY"              # what a market file without tickers holds
     date_format = "%d/%m/%Y"           # only where day and month cannot be told apart
+    missing_delisting_return = -0.30   # of delistings for poor performance without a return
     [prices]
     date = "Datum"                     # ours = "theirs"
     close = "px_last"
+    [aliases]
+    FB = "META"                        # old ticker = "new ticker", in every file
 """
 
 from __future__ import annotations

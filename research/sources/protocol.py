@@ -13,12 +13,15 @@ from research.market.intraday import Bars
 from research.market.prices import Prices
 from research.sources._common import EventLike
 from research.sources.files import FilesSource
+from research.sources.replay import open_snapshot, pinned
 from research.sources.sample import SampleSource
+
+__all__ = ["CAPABILITIES", "Source", "open_source", "pinned"]
 
 #: What a source may be able to deliver.
 CAPABILITIES = frozenset({"announcements", "prices", "market", "intraday", "factors", "metrics"})
 
-_SOURCES = ("sample", "files:DIR")
+_SOURCES = ("sample", "yahoo", "snapshot:ID", "files:DIR")
 
 
 @runtime_checkable
@@ -77,8 +80,9 @@ def open_source(spec: str) -> Source:
     Parameters
     ----------
     spec : str
-        ``sample``, or ``files:DIR`` with the path of a folder laid out as
-        :class:`research.sources.files.FilesSource` describes.
+        ``sample``; ``yahoo`` for the latest of what `earnings-study fetch` has brought, read offline;
+        ``snapshot:ID`` for exactly what it had brought then; or ``files:DIR`` with the path of a folder
+        laid out as :class:`research.sources.files.FilesSource` describes.
 
     Returns
     -------
@@ -88,15 +92,25 @@ def open_source(spec: str) -> Source:
     ------
     UsageError
         For any other name.
+    NotFoundError
+        If there is no snapshot of that name.
     SourceError
-        If the folder cannot be used.
+        If the folder cannot be used, or nothing was fetched yet.
     """
     if spec == "sample":
         return SampleSource()
+    if spec == "yahoo":
+        return open_snapshot(None)
     kind, colon, directory = spec.partition(":") if isinstance(spec, str) else ("", "", "")
     if kind == "files" and colon and directory.strip():
         return FilesSource(directory)
-    remedy = "Name the folder after the colon, as in files:my-data." if kind == "files" else nearest(kind, _SOURCES)
+    if kind == "snapshot" and colon and directory.strip():
+        return open_snapshot(directory.strip())
+    remedies = {
+        "files": "Name the folder after the colon, as in files:my-data.",
+        "snapshot": "Name it after the colon; `earnings-study snapshots list` shows them.",
+    }
+    remedy = remedies.get(kind) or nearest(kind, _SOURCES)
     raise UsageError(
         "no such data source",
         parameter="source",

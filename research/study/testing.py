@@ -51,15 +51,20 @@ def test_table(
         samples = _samples(results, values, np.arange(len(results)), names, seed, draws)
         return _frame(_rows(samples, names))
     groups = _groups(results, by)
-    frames = []
+    # One frame at the end: with thousands of groups, a frame each would cost more than the tests.
+    found: list[tuple[Window, TestResult]] = []
+    labels: list[Any] = []
     for label, rows in groups.items():
         samples = _samples(results, values, rows, names, seed, draws)
-        frames.append(_frame(_rows(samples, names)).assign(group=label))
+        found += _rows(samples, names)
+        labels += [label] * (len(found) - len(labels))
     if len(groups) == 2:
         (first, one), (second, other) = groups.items()
-        frames.append(_frame(_differences(results, values, one, other)).assign(group=f"{first} - {second}"))
-    table = pd.concat(frames, ignore_index=True) if frames else _frame([]).assign(group="")
-    return table[["group", *COLUMNS]]
+        found += _differences(results, values, one, other)
+        labels += [f"{first} - {second}"] * (len(found) - len(labels))
+    table = _frame(found)
+    table.insert(0, "group", labels)
+    return table
 
 
 def _rows(samples: dict[Window, WindowSample], names: Sequence[str]) -> list[tuple[Window, TestResult]]:
@@ -82,7 +87,8 @@ def _groups(results: EventStudyResults, by: str) -> dict[Any, NDArray[np.intp]]:
             remedy=nearest(by, [str(name) for name in events.columns]) or None,
         )
     column = events[by].reset_index(drop=True)
-    if column.nunique() > 50:
+    # Many groups are groups if they hold several events each, as the replications of a simulation do.
+    if column.nunique() > max(50, len(column) // 5):
         raise ParameterError(
             f"{column.nunique()} different values make no groups",
             parameter="by",

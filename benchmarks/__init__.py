@@ -1,0 +1,1 @@
+"""Speed and simulation benchmarks; run by hand, never by the tests."""

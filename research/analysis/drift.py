@@ -1,0 +1,469 @@
+"""Drift after announcements: who is held, until when, and how sure one can be (METHODS 3.11, 6.6, 6.7).
+
+A long window must not lean on an estimated intercept, so the default benchmark estimates
+none; the market model stands beside it. A window ends two sessions before the next
+announcement of the firm, and the ledger says where each one ended.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import stats
+
+from research.analysis.clusters import codes
+from research.analysis.effects import effect, minimum_detectable_effect
+from research.analysis.portfolios import MIN_FIRMS, CalendarTime, calendar_time
+from research.analysis.ranks import Ranks, rank_surprises
+from research.errors import InputError, ParameterError, ResearchWarning
+from research.events import surprises
+from research.events.announcements import Announcements
+from research.study import correlation, estimation
+from research.study.results import EventStudyResults
+from research.study.study import EventStudy
+
+Floats = NDArray[np.float64]
+
+#: First day held: day +1 may still belong to the announcement where the hour is uncertain.
+START = 2
+
+#: Last day held at the longest.
+END = 60
+
+#: Sessions before the next announcement at which a window ends.
+GUARD = 2
+
+#: Benchmarks in the order of trust: none of the first two rests on an estimated intercept.
+BENCHMARKS = ("market-adjusted", "market, alpha 0", "market")
+
+ENDINGS = ("horizon", "next announcement")
+
+
+def holding_windows(results: EventStudyResults, start: int = START, end: int = END) -> pd.DataFrame:
+    """Where the window of each used event ends, and why.
+
+    Parameters
+    ----------
+    results : EventStudyResults
+        Fitted on a window that contains ``[start, end]``.
+    start, end : int
+        First and last relative day.
+
+    Returns
+    -------
+    DataFrame indexed by ``event_id``
+        ``ticker, day_zero, next`` (relative day of the next known announcement of the firm and
+        kind; NaN where none is known), ``last`` (``min(end, next - 2)``), ``ended``
+        (``horizon`` or ``next announcement``), ``status`` (``used`` or ``left out``), ``reason``:
+        ``no room before the next announcement``, ``prices end inside the window``, ``a day is missing``.
+    """
+    if not start < end:
+        raise ParameterError("the window is empty", parameter="start, end", value=(start, end), allowed="start < end")
+    results._check_window(start, end)
+    events = results.events
+    following = _next_announcement(results)
+    last = np.where(np.isnan(following), end, np.minimum(end, following - GUARD)).astype(np.int64)
+    table = pd.DataFrame(
+        {
+            "ticker": events["ticker"].to_numpy(),
+            "day_zero": events["day_zero"].to_numpy(),
+            "next": following,
+            "last": last,
+            "ended": np.where(last < end, "next announcement", "horizon").astype(object),
+        },
+        index=pd.Index(events["event_id"], name="event_id"),
+    )
+    abnormal = results.abnormal_returns.to_numpy()[:, start - results.settings.window[0] :]
+    days = np.arange(start, start + abnormal.shape[1])
+    inside = days[None, :] <= last[:, None]
+    day = results._events.day - results._offset
+    ends = _last_return(results)
+    gone = day + last > ends
+    holes = (np.isnan(abnormal) & inside).any(axis=1)
+    reason = np.select(
+        [last < start, gone, holes],
+        ["no room before the next announcement", "prices end inside the window", "a day is missing"],
+        default="",
+    ).astype(object)
+    table["status"] = np.where(reason == "", "used", "left out").astype(object)
+    table["reason"] = reason
+    return table
+
+
+def _last_return(results: EventStudyResults) -> NDArray[np.int64]:
+    """Grid position of the last return of each event's firm."""
+    grid = results._raw[:, results._offset : results._offset + len(results._sessions)]
+    present = ~np.isnan(grid)
+    last = grid.shape[1] - 1 - present[:, ::-1].argmax(axis=1)
+    return last[results._events.firm].astype(np.int64)
+
+
+def _next_announcement(results: EventStudyResults) -> Floats:
+    """Relative day of the firm's next known announcement of the same kind; NaN where none is known."""
+    found = np.full(len(results), np.nan)
+    for part in results._parts:
+        rows = np.searchsorted(results._rows, part.rows)
+        day = part.events.day - results._offset
+        width = len(results._sessions) + 1
+        known = part.known[0] * width + part.known[1]
+        # An announcement of unknown hour is known on two neighbouring days; neither is the next one.
+        at = np.searchsorted(known, part.events.firm * width + day + 1, side="right")
+        safe = np.minimum(at, len(known) - 1)
+        same = (at < len(known)) & (known[safe] // width == part.events.firm)
+        found[rows] = np.where(same, known[safe] % width - day, np.nan)
+    return found
+
+
+@dataclass(frozen=True)
+class Drift:
+    """Drift by group of surprise under one benchmark.
+
+    Attributes
+    ----------
+    benchmark : str
+    ranks : Ranks
+        How groups were made; ``ranks.label`` belongs into every caption.
+    events : DataFrame indexed by ``event_id``
+        As :func:`holding_windows`, with ``surprise, group, car, bhar`` (NaN where left out).
+    table : DataFrame
+        One row a group and measure: ``group, measure, estimate, se, low, high, p_value, n_events``,
+        errors clustered by calendar quarter of day zero.
+    paths : DataFrame
+        ``group, relative_day, car, low, high``: mean CAR up to a day; an event that has ended stays at its end.
+    long_short : DataFrame
+        Top minus bottom group by measure and method of inference: ``measure, method, estimate, se, t,
+        df, p_value, low, high, mde, n_long, n_short, note``.
+    """
+
+    benchmark: str
+    ranks: Ranks
+    events: pd.DataFrame
+    table: pd.DataFrame
+    paths: pd.DataFrame
+    long_short: pd.DataFrame
+
+
+def drift(
+    results: EventStudyResults,
+    surprise: pd.Series,
+    *,
+    start: int = START,
+    end: int = END,
+    grouping: str = "auto",
+    alpha: str = "estimated",
+) -> Drift:
+    r"""Drift of groups of surprise under the model of one fitted study.
+
+    .. math::  CAR_i = \sum_{\tau = start}^{last_i} AR_{i\tau}, \qquad
+               BHAR_i = \prod(1 + R_{i\tau}) - \prod(1 + R_{m\tau})
+
+    Parameters
+    ----------
+    results : EventStudyResults
+        Fitted on a window that contains ``[start, end]``.
+    surprise : Series indexed by ``event_id``
+    start, end : int
+    grouping : str
+        As in :func:`research.analysis.ranks.rank_surprises`.
+    alpha : {"estimated", "zero"}
+        ``zero`` leaves the estimated intercept out of what is expected.
+
+    Returns
+    -------
+    Drift
+
+    Notes
+    -----
+    Windows of one season overlap, so events are not independent. Methods of inference:
+    ``overlap-weighted`` enters the correlation of estimation residuals on common days, weighted by the
+    overlap of the windows, into the variance of both groups and their covariance;
+    ``clustered by quarter`` and ``clustered by day zero`` take events of one quarter (day) as one observation.
+    """
+    if alpha not in ("estimated", "zero"):
+        raise ParameterError("unknown choice", parameter="alpha", value=alpha, allowed="estimated, zero")
+    events = holding_windows(results, start, end)
+    events["surprise"] = surprise.reindex(events.index).astype(float)
+    ranks = rank_surprises(events["surprise"], events["day_zero"], grouping)
+    events["group"] = ranks.group
+    sums, bhar = _paths(results, events["last"].to_numpy(), start, end, alpha)
+    used = (events["status"] == "used").to_numpy()
+    events["car"] = np.where(used, sums[:, -1], np.nan)
+    events["bhar"] = np.where(used, bhar, np.nan)
+    unranked = events["group"].isna() & used
+    events.loc[unranked, ["status", "reason"]] = ["left out", "no surprise, or no quarter before to rank it in"]
+    if not (events["status"] == "used").any():
+        raise InputError("no event is left", parameter="results", remedy="The reasons are in holding_windows(results).")
+    name = results.model.name + (", alpha 0" if alpha == "zero" else "")
+    top, bottom = ranks.n_groups - 1, 0
+    return Drift(
+        name,
+        ranks,
+        events,
+        _group_table(events, ranks.n_groups),
+        _group_paths(events, sums, start, ranks.n_groups),
+        _long_short(results, events, top, bottom, end - start + 1),
+    )
+
+
+def _paths(
+    results: EventStudyResults, last: NDArray[np.int64], start: int, end: int, alpha: str
+) -> tuple[Floats, Floats]:
+    """Running CAR held at its end, shape (n_events, L), and BHAR to the end; NaN where a day is missing."""
+    first = start - results.settings.window[0]
+    abnormal = results.abnormal_returns.to_numpy()[:, first : first + end - start + 1]
+    days = np.arange(start, end + 1)
+    held = days[None, :] <= last[:, None]
+    if alpha == "zero" and "alpha" in results.parameters:
+        abnormal = abnormal + results.parameters["alpha"].to_numpy()[:, None]
+    sums = np.cumsum(np.where(held, abnormal, 0.0), axis=1)
+    at = results._events.day + start
+    own = estimation.gather(results._raw, results._events.firm, at, len(days))
+    growth = np.prod(1 + np.where(held, own, 0.0), axis=1)
+    if results._benchmark is None:
+        return sums, np.full(len(sums), np.nan)
+    market = estimation.gather(results._benchmark[None, :], np.zeros(len(at), dtype=np.int64), at, len(days))
+    return sums, growth - np.prod(1 + np.where(held, market, 0.0), axis=1)
+
+
+def _quarter(events: pd.DataFrame) -> pd.Series:
+    return pd.Series(pd.DatetimeIndex(events["day_zero"]).to_period("Q").astype(str), index=events.index)
+
+
+def _group_table(events: pd.DataFrame, n_groups: int) -> pd.DataFrame:
+    used = events[events["status"] == "used"]
+    quarter = _quarter(used)
+    rows = []
+    for measure in ("car", "bhar"):
+        for group in range(n_groups):
+            part = used["group"] == group
+            found = effect(used.loc[part, measure], quarter[part])
+            rows.append({"group": group, "measure": measure, **vars(found)})
+    columns = ["group", "measure", "estimate", "se", "low", "high", "p_value", "n_events", "n_clusters", "note"]
+    return pd.DataFrame(rows)[columns]
+
+
+def _group_paths(events: pd.DataFrame, sums: Floats, start: int, n_groups: int) -> pd.DataFrame:
+    used = (events["status"] == "used").to_numpy()
+    quarter = codes(_quarter(events))
+    days = np.arange(start, start + sums.shape[1])
+    parts = []
+    for group in range(n_groups):
+        rows = used & (events["group"] == group).to_numpy()
+        if not rows.any():
+            continue
+        mean, half = _mean_path(sums[rows], np.unique(quarter[rows], return_inverse=True)[1])
+        columns = {"group": group, "relative_day": days, "car": mean, "low": mean - half, "high": mean + half}
+        parts.append(pd.DataFrame(columns))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _mean_path(values: Floats, labels: NDArray[np.intp]) -> tuple[Floats, Floats]:
+    """Mean of every column and half of its clustered 95% interval (METHODS 4.16); NaN with one cluster."""
+    g, n = int(labels.max()) + 1, len(values)
+    mean = values.mean(axis=0)
+    if g < 2:
+        return mean, np.full(len(mean), np.nan)
+    totals = np.zeros((g, values.shape[1]))
+    np.add.at(totals, labels, values - mean)
+    se = np.sqrt(g / (g - 1) * (totals**2).sum(axis=0)) / n
+    return mean, float(stats.t.ppf(0.975, g - 1)) * se
+
+
+def _long_short(results: EventStudyResults, events: pd.DataFrame, top: int, bottom: int, length: int) -> pd.DataFrame:
+    """Top minus bottom group by every method of inference."""
+    sides = (events["status"] == "used") & events["group"].isin([top, bottom])
+    part = events[sides]
+    long = (part["group"] == top).astype(float)
+    rows = []
+    reads = _Correlations.of(results, sides.to_numpy(), (part["group"] == top).to_numpy(), length)
+    for measure in ("car", "bhar"):
+        y = part[measure]
+        rows.append({"measure": measure, "method": "overlap-weighted", **_overlap(y, long == 1, reads)})
+        for method, cluster in (("clustered by quarter", _quarter(part)), ("clustered by day zero", part["day_zero"])):
+            rows.append({"measure": measure, "method": method, **vars(effect(y, cluster, long))})
+    table = pd.DataFrame(rows)
+    table["n_long"], table["n_short"] = int(long.sum()), int((1 - long).sum())
+    columns = ["measure", "method", "estimate", "se", "t", "df", "p_value", "low", "high", "mde"]
+    return table[[*columns, "n_long", "n_short", "note"]]
+
+
+@dataclass(frozen=True)
+class _Correlations:
+    """Overlap-weighted mean correlation within the long, within the short group, and across."""
+
+    long: float
+    short: float
+    across: float
+
+    @classmethod
+    def of(
+        cls, results: EventStudyResults, sides: NDArray[np.bool_], long: NDArray[np.bool_], length: int
+    ) -> _Correlations:
+        rows = np.flatnonzero(sides)
+        days = results._events.day
+
+        def total(chosen: NDArray[np.intp]) -> float:
+            n = len(chosen)
+            if n < 2:
+                return 0.0
+            found = correlation.overlap(lambda at: _residuals(results, chosen[at]), days[chosen], length)
+            return found.value * n * (n - 1) / 2
+
+        n_long, n_short = int(long.sum()), int((~long).sum())
+        inside = total(rows[long]), total(rows[~long])
+        across = total(rows) - sum(inside)
+
+        def mean(value: float, pairs: float) -> float:
+            return value / pairs if pairs else 0.0
+
+        return cls(
+            mean(inside[0], n_long * (n_long - 1) / 2),
+            mean(inside[1], n_short * (n_short - 1) / 2),
+            mean(across, n_long * n_short),
+        )
+
+
+def _residuals(results: EventStudyResults, rows: NDArray[np.intp]) -> Floats:
+    """Estimation residuals of used events, whatever their kind."""
+    kinds = results.events["kind"].to_numpy()
+    panels = {str(part.kind): part.panel for part in results._parts}
+    start, end = results.settings.estimation
+    found = np.full((len(rows), end - start + 1), np.nan)
+    for kind, panel in panels.items():
+        own = np.flatnonzero(kinds[rows] == kind)
+        if len(own):
+            events, fit = results._events.part(rows[own]), estimation.select(results._fit, rows[own])
+            found[own] = estimation.residuals(panel, events, fit, results.settings.estimation)
+    return found
+
+
+def _overlap(y: pd.Series, long: pd.Series, r: _Correlations) -> dict[str, Any]:
+    r"""Difference of two means whose events are correlated.
+
+    .. math::  V = \frac{s_L^2}{n_L}(1 + (n_L-1)\bar r_L) + \frac{s_S^2}{n_S}(1 + (n_S-1)\bar r_S)
+                   - 2 s_L s_S \bar r_{LS}
+    """
+    one, other = y[long].to_numpy(), y[~long].to_numpy()
+    n, m = len(one), len(other)
+    if n < 2 or m < 2:
+        return {**dict.fromkeys(("estimate", "se", "t", "df", "p_value", "low", "high", "mde"), np.nan),
+                "note": "a group has fewer than two events"}  # fmt: skip
+    s, q = one.std(ddof=1), other.std(ddof=1)
+    variance = s**2 / n * (1 + (n - 1) * r.long) + q**2 / m * (1 + (m - 1) * r.short) - 2 * s * q * r.across
+    estimate, df = float(one.mean() - other.mean()), float(n + m - 2)
+    note = f"mean overlap-weighted correlation {r.long:.4f}, {r.short:.4f}, across {r.across:.4f}"
+    if not variance > 0:
+        note += "; they leave no positive variance"
+    se = float(np.sqrt(variance)) if variance > 0 else float("nan")
+    half = float(stats.t.ppf(0.975, df)) * se
+    return {
+        "estimate": estimate, "se": se, "t": estimate / se, "df": df,
+        "p_value": float(2 * stats.t.sf(abs(estimate / se), df)), "low": estimate - half, "high": estimate + half,
+        "mde": minimum_detectable_effect(se), "note": note,
+    }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class DriftStudy:
+    """Drift under several benchmarks, and as portfolios in calendar time.
+
+    Attributes
+    ----------
+    by_benchmark : dict of name to Drift
+        In the order of :data:`BENCHMARKS`; the first is the headline.
+    calendar : CalendarTime
+    results : EventStudyResults
+        The study behind the headline, for its ledger.
+    """
+
+    by_benchmark: dict[str, Drift]
+    calendar: CalendarTime
+    results: EventStudyResults
+
+    @property
+    def headline(self) -> Drift:
+        """Drift under the first benchmark."""
+        return next(iter(self.by_benchmark.values()))
+
+
+def post_announcement_drift(
+    events: Announcements,
+    returns: pd.DataFrame,
+    market: pd.Series,
+    surprise: pd.Series | None = None,
+    *,
+    start: int = START,
+    end: int = END,
+    grouping: str = "auto",
+    benchmarks: Iterable[str] = BENCHMARKS,
+    factors: pd.DataFrame | None = None,
+    min_firms: int = MIN_FIRMS,
+    **choices: Any,
+) -> DriftStudy:
+    """Drift after announcements by surprise, under several benchmarks and in calendar time.
+
+    Parameters
+    ----------
+    events, returns, market
+        As in :class:`research.EventStudy`.
+    surprise : Series indexed by ``event_id``, optional
+        By default the percentage surprise of the EPS columns.
+    start, end, grouping
+        As in :func:`drift`.
+    benchmarks : sequence of model names, with ", alpha 0" appended to leave an intercept out
+    factors : DataFrame, optional
+        Regressors of the calendar-time portfolio; the market return by default.
+    min_firms : int
+        As in :func:`research.analysis.portfolios.calendar_time`.
+    **choices
+        Further arguments of the study, such as ``estimation``.
+
+    Returns
+    -------
+    DriftStudy
+    """
+    given = surprises.table(events.frame)["eps_surprise"] if surprise is None else surprise
+    fitted: dict[str, EventStudyResults] = {}
+    found: dict[str, Drift] = {}
+    for name in benchmarks:
+        model, _, alpha = name.partition(", ")
+        if alpha not in ("", "alpha 0"):
+            raise ParameterError(
+                "unknown benchmark", parameter="benchmarks", value=name, allowed="a model name, or one and ', alpha 0'"
+            )
+        if model not in fitted:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ResearchWarning)
+                fitted[model] = EventStudy(events, returns, model, market, window=(0, end), **choices).fit()
+        found[name] = drift(
+            fitted[model], given, start=start, end=end, grouping=grouping, alpha="zero" if alpha else "estimated"
+        )
+    if not found:
+        raise ParameterError("no benchmark", parameter="benchmarks", allowed="at least one")
+    headline = next(iter(found.values()))
+    results = next(iter(fitted.values()))
+    positions = portfolio_positions(headline, results, start)
+    x = market.to_frame("market") if factors is None else factors
+    return DriftStudy(found, calendar_time(returns, positions, x, min_firms=min_firms), results)
+
+
+def portfolio_positions(headline: Drift, results: EventStudyResults, start: int = START) -> pd.DataFrame:
+    """First and last session of each holding: the top group long, the bottom group short."""
+    events = headline.events
+    chosen = (events["status"] == "used") & events["group"].isin([0, headline.ranks.n_groups - 1])
+    part = events[chosen]
+    zero = results._sessions.get_indexer(pd.DatetimeIndex(part["day_zero"]))
+    return pd.DataFrame(
+        {
+            "ticker": part["ticker"].to_numpy(),
+            "first": results._sessions[zero + start],
+            "last": results._sessions[zero + part["last"].to_numpy()],
+            "side": np.where(part["group"] == 0, -1, 1),
+        }
+    )

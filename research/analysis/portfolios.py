@@ -1,0 +1,249 @@
+"""Portfolios that carry the cross-correlation of events in their own time series (METHODS 6.5, 6.7)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import patsy
+from numpy.typing import NDArray
+from scipy import stats
+
+from research.analysis._design import check_design
+from research.analysis.period_regressions import automatic_lags
+from research.analysis.regressions import prepare
+from research.errors import InputError, ParameterError, in_words
+from research.study.results import EventStudyResults
+
+Floats = NDArray[np.float64]
+
+#: Days with fewer firms are left out of a calendar-time portfolio.
+MIN_FIRMS = 5
+
+
+def sefcik_thompson(results: EventStudyResults, formula: str, day: str | pd.Timestamp | None = None) -> pd.DataFrame:
+    r"""Cross-sectional regression of events on one date, with standard errors from portfolio time series.
+
+    .. math::  W = (F'F)^{-1}F', \qquad P_t = W R_t, \qquad P_{jt} = a_j + b_j'x_t + d_j D_{0t} + e_{jt}
+
+    Parameters
+    ----------
+    results : EventStudyResults
+        Its model gives ``x``. The estimation days are those on which every firm has a return
+        and none is cut.
+    formula : str
+        Such as ``"car ~ eps_surprise"``; only its right side matters, the response is day zero's return.
+    day : date, optional
+        Day zero; needed where the results have several.
+
+    Returns
+    -------
+    DataFrame indexed by coefficient
+        ``estimate`` (:math:`d_j`, the least-squares coefficient of day-zero abnormal returns on
+        F), ``se, t, df, p_value``. The standard error carries the correlation across firms, but
+        takes the event day to be as quiet as the others: event-induced variance is not in it.
+
+    Notes
+    -----
+    Source: Sefcik and Thompson (1986, Journal of Accounting Research 24).
+    """
+    sample, _, _ = prepare(results, formula, (0, 0))
+    days = sample["day_zero"].unique()
+    if day is None and len(days) != 1:
+        raise ParameterError(
+            f"the events have {len(days)} day zeros; these portfolios are for one", parameter="day",
+            allowed=in_words((f"{one:%Y-%m-%d}" for one in sample["day_zero"].value_counts().index), 5),
+            remedy="For events on many days use regress(..., cluster='day_zero').",
+        )  # fmt: skip
+    chosen = pd.Timestamp(days[0] if day is None else day)
+    sample = sample[sample["day_zero"] == chosen]
+    if not len(sample):
+        raise ParameterError("no event has this day zero", parameter="day", value=f"{chosen:%Y-%m-%d}")
+    F = patsy.dmatrices(formula, sample, return_type="dataframe", NA_action="drop")[1]
+    check_design(F, F.index)
+    rows = np.array([results.locate(str(name)) for name in F.index])
+    y, x = _time_series(results, rows)
+    weights = np.linalg.solve(F.to_numpy().T @ F.to_numpy(), F.to_numpy().T)
+    P = y @ weights.T
+    dummy = np.zeros(len(y))
+    dummy[-1] = 1.0
+    design = np.column_stack([x, dummy])
+    n, k = design.shape
+    if n <= k:
+        raise InputError(f"{n - 1} common estimation days cannot identify {k - 1} parameters", parameter="results")
+    inverse = np.linalg.inv(design.T @ design)
+    coefficients = inverse @ design.T @ P
+    residuals = P - design @ coefficients
+    se = np.sqrt((residuals**2).sum(axis=0) / (n - k) * inverse[-1, -1])
+    estimate = coefficients[-1]
+    t = estimate / se
+    columns = {"estimate": estimate, "se": se, "t": t, "df": float(n - k), "p_value": 2 * stats.t.sf(np.abs(t), n - k)}
+    return pd.DataFrame(columns, index=F.columns)
+
+
+def _time_series(results: EventStudyResults, rows: NDArray[np.intp]) -> tuple[Floats, Floats]:
+    """Returns of the events' firms on their common estimation days and day zero, and the model's regressors."""
+    panel, events = results._panel, results._events
+    start, end = results.settings.estimation
+    zero = int(events.day[rows[0]])
+    window = np.arange(zero + start, zero + end + 1)
+    cut = np.column_stack([results.estimation_path(int(i))["cut"].reindex(_sessions(results, window)) for i in rows])
+    y = panel.y[events.firm[rows]][:, window].T
+    usable = ~np.isnan(y).any(axis=1) & ~np.nan_to_num(cut.astype(float)).any(axis=1)
+    columns = np.append(window[usable], zero)
+    y = panel.y[events.firm[rows]][:, columns].T
+    parts = [np.ones((len(columns), 1))] if panel.constant else []
+    return y, np.hstack([*parts, panel.regressors[:, columns].T])
+
+
+def _sessions(results: EventStudyResults, columns: NDArray[np.int64]) -> pd.DatetimeIndex:
+    """Sessions of grid columns; NaT outside the data."""
+    position = columns - results._offset
+    inside = (position >= 0) & (position < len(results._sessions))
+    labels = results._sessions[np.clip(position, 0, len(results._sessions) - 1)]
+    return pd.DatetimeIndex(np.where(inside, labels.to_numpy(), np.datetime64("NaT", "ns")))
+
+
+@dataclass(frozen=True)
+class CalendarTime:
+    """Calendar-time portfolio and its regression.
+
+    Attributes
+    ----------
+    table : DataFrame indexed by (portfolio, method)
+        Methods ``OLS``, ``Newey-West`` and ``count-weighted``: ``alpha`` (decimals a day), ``se, t,
+        df, p_value, low, high`` (95%), ``n_days``, ``mean_firms``.
+    returns : DataFrame indexed by session
+        ``long, short, long_short`` and the firms held, ``n_long, n_short``; NaN on days with too few.
+    min_firms : int
+    lags : int
+        Of Newey-West.
+    """
+
+    table: pd.DataFrame
+    returns: pd.DataFrame
+    min_firms: int
+    lags: int
+
+
+def calendar_time(
+    returns: pd.DataFrame,
+    positions: pd.DataFrame,
+    factors: pd.DataFrame,
+    *,
+    min_firms: int = MIN_FIRMS,
+    lags: int | None = None,
+    risk_free: pd.Series | None = None,
+) -> CalendarTime:
+    r"""Hold every firm while it is inside its window; regress the daily return on factors.
+
+    .. math::  R_{pt} - R_{ft} = \alpha + \beta' f_t + e_t
+
+    Parameters
+    ----------
+    returns : DataFrame, sessions x tickers
+    positions : DataFrame
+        One row an event: ``ticker``, ``first`` and ``last`` session held, ``side`` (+1 long, -1 short).
+    factors : DataFrame
+        On sessions, decimals; the market's excess return in the simplest case.
+    min_firms : int, default 5
+        A day counts only with at least so many firms in the leg (long-short: in each leg).
+    lags : int, optional
+        Of Newey-West; by default ``floor(4 (T/100)^(2/9))``.
+    risk_free : Series, optional
+        Subtracted from the legs; zero by default (the long-short return needs none).
+
+    Returns
+    -------
+    CalendarTime
+        The portfolio is equal-weighted and rebalanced daily. Count-weighted least squares gives a
+        day the weight of its number of firms (long-short: the smaller leg's); its standard error is HC1.
+        A firm held twice on a day counts once.
+
+    Notes
+    -----
+    Every day, not every event, is one observation, so that overlapping windows are no
+    problem. Sources: Jaffe (1974, Journal of Business 47); Mandelker (1974, JFE 1); Fama (1998, JFE 49).
+    """
+    if not isinstance(min_firms, int | np.integer) or min_firms < 1:
+        raise ParameterError("no number of firms", parameter="min_firms", value=min_firms, allowed="1 or more")
+    legs = {}
+    for name, side in (("long", 1), ("short", -1)):
+        legs[name] = _leg(returns, positions[positions["side"] == side], min_firms)
+    daily = pd.DataFrame({name: leg[0] for name, leg in legs.items()}, index=returns.index)
+    counts = pd.DataFrame({f"n_{name}": leg[1] for name, leg in legs.items()}, index=returns.index)
+    daily["long_short"] = daily["long"] - daily["short"]
+    weights = {
+        "long": counts["n_long"],
+        "short": counts["n_short"],
+        "long_short": counts[["n_long", "n_short"]].min(axis=1),
+    }
+    if risk_free is not None:
+        for name in legs:
+            daily[name] -= risk_free.reindex(returns.index)
+    used_lags = automatic_lags(int(daily["long_short"].notna().sum())) if lags is None else int(lags)
+    x = factors.reindex(returns.index)
+    parts = [_alphas(name, daily[name], x, weights[name], used_lags) for name in ("long", "short", "long_short")]
+    table = pd.concat(parts).set_index(["portfolio", "method"])
+    return CalendarTime(table, daily.join(counts), int(min_firms), used_lags)
+
+
+def _leg(returns: pd.DataFrame, positions: pd.DataFrame, min_firms: int) -> tuple[Floats, Floats]:
+    """Equal-weighted return of the firms held each day, and how many they are."""
+    held = np.zeros(returns.shape, dtype=bool)
+    first = returns.index.searchsorted(pd.DatetimeIndex(positions["first"]), side="left")
+    last = returns.index.searchsorted(pd.DatetimeIndex(positions["last"]), side="right")
+    columns = returns.columns.get_indexer(pd.Index(positions["ticker"]))
+    for a, b, column in zip(first, last, columns, strict=True):
+        if column >= 0:
+            held[a:b, column] = True
+    values = returns.to_numpy(dtype=np.float64)
+    present = held & ~np.isnan(values)
+    count = present.sum(axis=1)
+    total = np.where(present, values, 0.0).sum(axis=1)
+    mean = np.where(count >= min_firms, total / np.maximum(count, 1), np.nan)
+    return mean, count.astype(np.float64)
+
+
+def _alphas(name: str, y: pd.Series, factors: pd.DataFrame, weights: pd.Series, lags: int) -> pd.DataFrame:
+    """Intercept of one portfolio by the three methods."""
+    usable = y.notna() & factors.notna().all(axis=1)
+    Y = y[usable].to_numpy()
+    X = np.column_stack([np.ones(len(Y)), factors[usable].to_numpy(dtype=np.float64)])
+    w = weights[usable].to_numpy(dtype=np.float64)
+    n, k = X.shape
+    shared = {"portfolio": name, "n_days": n, "mean_firms": float(w.mean()) if n else np.nan}
+    rows = []
+    for method in ("OLS", "Newey-West", "count-weighted"):
+        alpha = se = np.nan
+        if n > k:
+            alpha, se = _intercept(X, Y, w, method, lags)
+        df = float(n - k) if n > k else np.nan
+        half = float(stats.t.ppf(0.975, df)) * se if n > k else np.nan
+        t = alpha / se
+        p = float(2 * stats.t.sf(abs(t), df)) if n > k else np.nan
+        rows.append(
+            {"method": method, "alpha": alpha, "se": se, "t": t, "df": df, "p_value": p,
+             "low": alpha - half, "high": alpha + half, **shared}
+        )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def _intercept(X: Floats, y: Floats, weights: Floats, method: str, lags: int) -> tuple[float, float]:
+    """Intercept and its standard error."""
+    n, k = X.shape
+    root = np.sqrt(weights)[:, None] if method == "count-weighted" else np.ones((n, 1))
+    A, b = X * root, y * root[:, 0]
+    bread = np.linalg.inv(A.T @ A)
+    beta = bread @ A.T @ b
+    u = b - A @ beta
+    if method == "OLS":
+        return float(beta[0]), float(np.sqrt(u @ u / (n - k) * bread[0, 0]))
+    scores = A * u[:, None]
+    meat = scores.T @ scores
+    if method == "Newey-West":
+        for j in range(1, min(lags, n - 1) + 1):
+            cross = scores[j:].T @ scores[:-j]
+            meat += (1 - j / (lags + 1)) * (cross + cross.T)
+    return float(beta[0]), float(np.sqrt((bread @ meat @ bread)[0, 0] * n / (n - k)))

@@ -1,0 +1,69 @@
+"""Bars in the shape in which Yahoo's history of a day comes, extended hours included (``prepost=True``)."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from research.errors import InputError, in_words
+from research.market.intraday import FIELDS, Bars
+
+
+def yahoo_bars(history: pd.DataFrame, ticker: str | None = None) -> Bars:
+    """Bars from a table as ``yfinance.Ticker.history(..., prepost=True)`` or ``download`` returns it.
+
+    That is: the start of each bar in the index, tz-aware, and columns ``Open High Low Close Volume``, possibly under
+    a level of tickers; further columns are not kept. A last row that does not start a bar (the price of the moment,
+    stamped to the second) is no bar and is left out, and so are rows without a close. Outside regular hours
+    Yahoo reports a volume of 0 for every bar.
+
+    Parameters
+    ----------
+    history : DataFrame
+    ticker : str, optional
+        Which one, where the columns hold several.
+
+    Returns
+    -------
+    Bars
+
+    Raises
+    ------
+    InputError
+        An empty table, no such ticker, no closes, an index without time zone; and whatever
+        :meth:`Bars.from_frame` refuses.
+    """
+    if not len(history):
+        raise InputError("the history is empty", remedy="Check symbol, dates and interval.")
+    table = _one_ticker(history, ticker)
+    table = table.rename(columns={str(name): str(name).lower() for name in table.columns})
+    if "close" not in table.columns:
+        raise InputError("the history has no closes", allowed=in_words(history.columns), parameter="history")
+    kept = table[[name for name in FIELDS if name in table.columns]]
+    kept = kept.rename_axis("ts").reset_index()
+    kept = kept[kept["close"].notna()]
+    return Bars.from_frame(_without_running_quote(kept))
+
+
+def _one_ticker(history: pd.DataFrame, ticker: str | None) -> pd.DataFrame:
+    """The columns of one ticker, without their level of tickers."""
+    if not isinstance(history.columns, pd.MultiIndex):
+        return history
+    fields = {name.capitalize() for name in FIELDS}
+    level = next(
+        (i for i in range(history.columns.nlevels) if not fields & set(history.columns.get_level_values(i))), 1
+    )
+    names = list(dict.fromkeys(history.columns.get_level_values(level)))
+    wanted = names[0] if ticker is None and len(names) == 1 else ticker
+    if wanted not in names:
+        raise InputError("no such ticker in the history", parameter="ticker", value=ticker, allowed=in_words(names))
+    part = history.xs(wanted, axis=1, level=level)
+    assert isinstance(part, pd.DataFrame)
+    return part
+
+
+def _without_running_quote(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows without a last one that begins off the grid of the others."""
+    stamps = pd.DatetimeIndex(table["ts"])
+    if len(stamps) < 3 or stamps[-1].second == 0:
+        return table
+    return table.iloc[:-1] if (stamps[:-1].second == 0).all() else table

@@ -1,0 +1,113 @@
+"""How much happened, whichever way: abnormal volume and Beaver's U around one announcement (METHODS 3.9)."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from research.market.prices import Prices
+from research.reporting import words
+from research.reporting.case import Case
+from research.reporting.plots import MUTED, ORANGE, RULE, Picture, _canvas, _styled
+from research.reporting.tables import Column, Fragment, number_column, paragraph, table
+from research.study.activity import abnormal_volume, beaver_u
+
+#: Relative days that the table shows; the picture has the whole window.
+_NEAR = (-2, 2)
+
+
+def activity(case: Case, prices: Prices | None) -> pd.DataFrame:
+    """Beaver's U and abnormal log volume of every day of the event window.
+
+    Parameters
+    ----------
+    case : Case
+    prices : Prices, optional
+        Without them, or without volumes in them, volume is NaN.
+
+    Returns
+    -------
+    DataFrame indexed by relative day
+        ``u, u_p_value`` (of F(1, M - k), one-sided), ``volume`` (standard deviations of the estimation
+        window's log volume above its mean), ``volume_rank`` and ``u_rank`` (on day zero: among the firm's own
+        days of this kind up to this one, 1 = largest) and ``n_own``.
+    """
+    results, i = case.results, case.position
+    u = beaver_u(results)
+    table_ = pd.DataFrame({"u": u.iloc[i].to_numpy()}, index=pd.Index(results.relative_days, name="relative_day"))
+    table_["u_p_value"] = stats.f.sf(table_["u"], 1, float(results.car(0, 0)["df"].iloc[i]))
+    table_["volume"] = np.nan
+    own = results.events.reset_index(drop=True)
+    same = (own["ticker"] == case.ticker) & (own["kind"] == case.event["kind"]) & (own["day_zero"] <= case.day_zero)
+    ranked = {"u_rank": u}
+    if prices is not None and case.ticker in prices.tickers and 0 in u.columns:
+        volume = abnormal_volume(results, prices.log_volume())
+        table_["volume"] = volume.iloc[i].to_numpy()
+        ranked["volume_rank"] = volume
+    for name in ("u_rank", "volume_rank"):
+        table_[name] = np.nan
+        if name in ranked:
+            zero = ranked[name][0].to_numpy()[same.to_numpy()]
+            mine = float(ranked[name][0].iloc[i])
+            if not np.isnan(mine):
+                table_.loc[0, name] = float((zero > mine).sum() + 1)
+    table_["n_own"] = int(same.sum())
+    return table_
+
+
+def activity_sentence(case: Case, found: pd.DataFrame) -> Fragment:
+    """Day zero's volume and variance in words."""
+    zero = found.loc[0]
+    u = (
+        f"Beaver's U, the squared abnormal return over the variance of ordinary days, was {words.number(zero['u'])} "
+        "on day zero "
+        f"(about 1 on an ordinary day; p {words.p_value(zero['u_p_value'])})"
+    )
+    known = int(found["n_own"].iloc[0])
+    if known > 1 and pd.notna(zero["u_rank"]):
+        u += f", the {words.ordinal(int(zero['u_rank']))} largest of {known} such days of {case.ticker} so far"
+    if pd.isna(zero["volume"]):
+        return paragraph(f"{u}. The source has no volume for {case.ticker} around this day.")
+    volume = (
+        f"The log of volume stood {words.number(zero['volume'], 1, signed=True)} standard deviations of the "
+        "estimation window "
+        "from its mean"
+    )
+    if pd.notna(zero["volume_rank"]) and known > 1:
+        volume += f", the {words.ordinal(int(zero['volume_rank']))} largest of those days with volume"
+    return paragraph(f"{u}. {volume}.")
+
+
+def activity_table(found: pd.DataFrame) -> Fragment:
+    """U and abnormal volume of the days next to the announcement."""
+    near = found.loc[max(_NEAR[0], found.index.min()) : min(_NEAR[1], found.index.max())].reset_index()
+    near["day"] = [words.number(day, 0, signed=True) for day in near["relative_day"]]
+    columns: dict[str, Column | str] = {"day": "day", "u": number_column("U"), "u_p_value": Column("p", words.p_value)}
+    if near["volume"].notna().any():
+        columns["volume"] = Column("abnormal log volume, sd", lambda value: words.number(value, 2, signed=True))
+    return table(near, columns, mark=lambda row: row["relative_day"] == 0)
+
+
+@_styled
+def activity_figure(found: pd.DataFrame, ticker: str) -> Picture:
+    """Bars of U, and of abnormal log volume where there is one, by relative day."""
+    shown = ["u"] + (["volume"] if found["volume"].notna().any() else [])
+    titles = {"u": "Beaver's U", "volume": "log volume, sd from its mean"}
+    figure, axes = _canvas(9, 2.9, ncols=len(shown), squeeze=False)
+    days = found.index.to_numpy()
+    for ax, name in zip(axes[0], shown, strict=True):
+        ax.axvline(0, color=RULE, linewidth=6, zorder=0)
+        ax.axhline(1 if name == "u" else 0, color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)) if name == "u" else "-")
+        ax.bar(days, found[name], width=0.65, color=np.where(days == 0, ORANGE, "#b9b9b9"))
+        ax.set_xlabel("trading days relative to day zero")
+        ax.set_ylabel(titles[name])
+    zero = found.loc[0]
+    parts = [f"U of {words.number(zero['u'])} on day zero"]
+    if "volume" in shown:
+        parts.append(f"volume {words.number(zero['volume'], 1, signed=True)} sd from its mean")
+    title = f"{ticker}: {words.listing(parts)}"
+    figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=12)
+    most = int(found["u"].idxmax()) if found["u"].notna().any() else 0
+    alt = f"{title}. Bars by relative day from {days[0]} to {days[-1]}; U is largest on day {most}."
+    return Picture(figure, alt, "Dashed: what U is on average on an ordinary day.")

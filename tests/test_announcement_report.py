@@ -1,0 +1,390 @@
+"""The notebooks of one announcement and of its neighbours, cell by cell: the text follows the numbers."""
+
+import ast
+import json
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import research as es
+from research.reporting import _completion, evening, hypotheses, plots_reaction
+from research.reporting import spillover as spillover_report
+from research.reporting.case import same_verdict
+from research.resources import notebook_directory
+
+ZONE = "America/New_York"
+
+pytestmark = pytest.mark.filterwarnings("ignore::research.errors.ResearchWarning")
+
+
+class Report:
+    """What a notebook showed: one text per cell, and the names it left behind."""
+
+    def __init__(self, texts, names):
+        self.cells, self.names = texts, names
+
+    @property
+    def text(self):
+        return "\n".join(self.cells.values())
+
+    @property
+    def results(self):
+        return self.names["_record"]
+
+
+def run(notebook, **parameters):
+    """Run a notebook's cells in this process, in order, without a kernel."""
+    cells = json.loads((Path(notebook_directory()) / f"{notebook}.ipynb").read_text())["cells"]
+    shown: dict[str, list[str]] = {}
+    current = ""
+    names = {"display": lambda *items: shown[current].extend(map(repr, items))}
+    for cell in (cell for cell in cells if cell["cell_type"] == "code"):
+        current = cell["id"]
+        shown[current] = []
+        tree = ast.parse("".join(cell["source"]))
+        if current == "complete":
+            call = tree.body[-1].value
+            names["_record"] = _completion.plain(eval(compile(ast.Expression(call.args[0]), current, "eval"), names))
+            break
+        last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+        exec(compile(tree, current, "exec"), names)
+        if last is not None:
+            value = eval(compile(ast.Expression(last.value), current, "eval"), names)
+            if value is not None:
+                shown[current].append(repr(value))
+        if current == "parameters":
+            names.update(parameters)
+    return Report({name: "\n".join(texts) for name, texts in shown.items()}, names)
+
+
+@pytest.fixture(scope="module")
+def meta():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return run("announcement")
+
+
+# ------------------------------------------------------------------ the sample's evening in words
+
+
+def test_text_says_which_part_fell_into_which_leg(meta):
+    text = meta.cells["evening"]
+    for part in (
+        "Of the −4.18 log per cent from close to close",
+        "+0.83 from the close to the release",
+        "−2.51 from release to call",
+        "−1.56 from call to 20:00",
+        "+2.07 from 20:00 to open",
+        "−3.02 from the open to the close",
+        "The market's own legs at the same hours: 0.00 before release, −0.15 release to call",
+    ):
+        assert part in text
+    assert "−3.4% within 9 minutes of the release, back at zero by 16:30" in text
+    assert "−3.2% at 20:00, −1.1% at the open and −4.1% at the close" in text
+
+
+def test_no_cause_is_claimed(meta):
+    lowered = meta.text.lower()
+    for claim in ("caused", "because of the", "due to", "no effect", "thanks to"):
+        assert claim not in lowered
+    assert "They do not say why." in meta.cells["legs-notes"]
+
+
+def test_every_marked_bar_is_listed_and_what_hangs_on_it_is_said(meta):
+    text = meta.cells["marks"]
+    assert all(f"Wed {clock} | high | late close print" in text for clock in ("16:25", "16:33", "16:43"))
+    assert text.count("stale open") >= 2
+    assert "reads differently" in text
+
+
+def test_results_keep_their_contract_and_the_legs_add_up(meta):
+    found = meta.results["reaction"]
+    assert set(found["log"]) == {"pre_release", "release", "call", "pre_market", "session"}
+    assert set(found["simple"]) == {"close_to_close", "overnight", "intraday", "after_hours"}
+    total = np.log1p(found["simple"]["close_to_close"])
+    assert abs(sum(found["log"].values()) - total) < 1e-12
+    assert abs(sum(leg["value"] for leg in found["segments"]) - total) < 1e-12
+    assert found["market"]["multiple"] == 3
+    assert len(found["marks"]) == 5
+    assert json.loads(json.dumps(meta.results, allow_nan=False)) == meta.results
+    ledger = meta.results["ledger"]
+    assert ledger["input"] == 1040 == ledger["used"] + sum(ledger["excluded"].values())
+
+
+def test_volume_and_variance_are_those_of_the_study(meta):
+    case = meta.names["case"]
+    z = case.day["ar"] / case.day["ar_se"]
+    assert f"was {z**2:.2f} on day zero" in meta.cells["activity"]
+    assert "log of volume stood" in meta.cells["activity"]
+
+
+def test_picture_is_accessible_small_and_the_same_every_time(meta):
+    case = meta.names["case"]
+    picture = plots_reaction.evening(case.reaction, case.ticker, case.zone)
+    svg = picture.svg()
+    assert svg == plots_reaction.evening(case.reaction, case.ticker, case.zone).svg()
+    assert len(svg) < 400_000
+    for station in ("release 16:05 at 596.76", "call begins 17:00 at 581.99", "waterfall of legs"):
+        assert station in picture.alt
+    assert "5 prints that the filter finds doubtful, left out" in picture.caption
+
+
+def test_the_switch_shows_the_raw_path():
+    raw = run("announcement", bar_filter="off")
+    assert raw.results["reaction"]["bar_filter"] == "off"
+    assert "kept in every figure" in raw.cells["marks"]
+    with pytest.raises(es.ParameterError, match="on, off"):
+        evening.filter_switch("yes")
+
+
+def test_a_multiple_that_is_no_number_is_refused():
+    with pytest.raises(es.ParameterError, match="SYMBOL:NUMBER"):
+        evening.market_bars(es.open_source("sample"), "SPXL:three", None, None, None)
+
+
+# ------------------------------------------------------------------ news of unknown hour
+
+
+@pytest.mark.parametrize(
+    ("date", "kind", "days"),
+    [("2023-02-27", "strategy", ["2023-02-27", "2023-02-28"]), ("2024-04-18", "product", ["2024-04-18", "2024-04-19"])],
+)
+def test_news_of_unknown_hour_shows_both_sessions_and_withholds_the_verdict(date, kind, days):
+    found = run("announcement", event_date=date)
+    record = found.results
+    assert record["event"]["kind"] == kind
+    assert record["event"]["timing"] == "unknown"
+    assert [one["day_zero"] for one in record["plausible"]] == days
+    returns = es.sample.prices().returns()["META"]
+    assert [one["return"] for one in record["plausible"]] == pytest.approx([returns[day] for day in days])
+    # The two sessions moved in opposite directions.
+    assert np.sign(record["plausible"][0]["abnormal_return"]) != np.sign(record["plausible"][1]["abnormal_return"])
+    assert record["verdict"] == "withheld"
+    assert record["day_zero"]["p_value"] is None
+    assert all(window["start"] <= 0 and window["end"] >= 1 for window in record["windows"])
+    assert "no verdict is given" in found.cells["headline"]
+    assert "at an hour that is not known" in found.cells["headline"]
+    assert all(day in found.cells["readings"] for day in days)
+    assert "the cut concerns news of the same kind" in found.cells["estimation-sentence"]
+    assert "earnings days cut as well" in found.cells["estimation-table"]
+    assert "Verdict: withheld" in found.cells["cards"]
+
+
+def test_an_earnings_day_inside_the_window_of_other_news_is_named():
+    found = run("announcement", event_date="2024-04-18")
+    assert "earnings on day +5" in found.cells["estimation-sentence"]
+
+
+def test_the_verdict_is_shared_only_where_direction_and_test_agree():
+    class One:
+        def __init__(self, ar, p):
+            self.day = pd.Series({"ar": ar, "p_value": p})
+
+    assert same_verdict(One(0.01, 0.2), One(0.03, 0.3))
+    assert same_verdict(One(0.05, 0.01), One(0.04, 0.02))
+    assert not same_verdict(One(0.05, 0.01), One(0.04, 0.2))
+    assert not same_verdict(One(0.01, 0.2), One(-0.01, 0.2))
+
+
+def test_a_day_without_trading_leaves_one_reading():
+    table = pd.DataFrame({"ticker": ["META"], "announced_at": ["2024-04-20"], "kind": ["product"]})  # a Saturday
+    known = es.Announcements.from_frame(table)
+    event = known.find("META", "2024-04-20")
+    calendar = es.TradingCalendar("XNYS")
+    found = hypotheses.hypotheses(known, event, calendar)
+    assert [one.event["day_zero"] for one in found] == [pd.Timestamp("2024-04-22")]
+
+
+# ------------------------------------------------------------------ one's own data, good and bad
+
+
+DAYS = es.TradingCalendar("XNYS").sessions[
+    es.TradingCalendar("XNYS").sessions.slice_indexer("2023-01-03", "2024-06-28")
+]
+EVENT = pd.Timestamp("2024-05-14")
+
+
+def folder(tmp_path, bars, call="2024-05-14T17:00:00-04:00", at="2024-05-14T16:05:00-04:00", extra=()):
+    """A folder of one company with its past announcements, two peers, a market and one evening of bars."""
+    rng = np.random.default_rng(11)
+    base = tmp_path / "mine"
+    (base / "intraday").mkdir(parents=True)
+    market = rng.normal(0, 0.008, len(DAYS))
+    rows = []
+    for name in ("ACME", "PEER", "TWIN"):
+        closes = 100 * np.exp(np.cumsum(market + rng.normal(0, 0.01, len(DAYS))))
+        opens = closes * np.exp(rng.normal(0, 0.004, len(DAYS)))
+        rows.append(pd.DataFrame({"date": DAYS, "ticker": name, "open": opens, "close": closes}))
+    prices = pd.concat(rows)
+    prices.to_csv(base / "prices.csv", index=False, date_format="%Y-%m-%d")
+    pd.DataFrame({"date": DAYS, "ret": market}).to_csv(base / "market.csv", index=False, date_format="%Y-%m-%d")
+    dates = ["2023-02-14", "2023-05-16", "2023-08-15", "2023-11-14", "2024-02-13"]
+    lines = ["ticker,announced_at,session,call_at,eps_actual,eps_estimate"]
+    lines += [f"ACME,{date},amc,,1.0,0.9" for date in dates]
+    lines += [f"TWIN,{date},amc,,1.0,0.9" for date in [*dates, "2024-05-14"]]
+    lines += [f"ACME,{at},,{call},1.2,1.0", *extra]
+    (base / "events.csv").write_text("\n".join(lines) + "\n")
+    if bars is not None:
+        own = prices[(prices["ticker"] == "ACME") & (prices["date"] == EVENT)]["close"].iloc[0]
+        (base / "intraday" / "ACME_2024-05-14.csv").write_text(bars(own))
+    return f"files:{base}"
+
+
+def tape(first="15:50", offset="-04:00", extra="", every=1):
+    """CSV of bars around the event from ``first`` on."""
+
+    def write(close):
+        start = pd.Timestamp(f"2024-05-14 {first}", tz=ZONE)
+        minutes = pd.date_range(start, pd.Timestamp("2024-05-14 20:00", tz=ZONE), freq=f"{every}min", inclusive="left")
+        steps = np.where(minutes < pd.Timestamp("2024-05-14 16:05", tz=ZONE), 1.0, 0.96)
+        lines = [
+            f"{minute:%Y-%m-%dT%H:%M:00}{offset},{close * step * (1 + 1e-4 * (i % 3)):.4f}"
+            for i, (minute, step) in enumerate(zip(minutes, steps, strict=True))
+        ]
+        return "\n".join(["ts,close", *lines, *([extra] if extra else [])]) + "\n"
+
+    return write
+
+
+def report_of(tmp_path, bars, **choices):
+    source = folder(tmp_path, bars, **choices)
+    return run("announcement", ticker="ACME", event_date="2024-05-14", source=source, market_bars="SPY")
+
+
+def intact(found):
+    """The rest of the report is there: figures, tables, and a record that JSON can hold."""
+    assert found.results["day_zero"]["abnormal_return"] is not None
+    assert found.results["windows"]
+    assert found.results["reaction"]["simple"]["overnight"] is not None
+    assert "estimation days" in found.cells["benchmarks"]
+    json.dumps(found.results, allow_nan=False)
+    return found.cells["legs-notes"]
+
+
+def test_own_bars_give_all_legs(tmp_path):
+    found = report_of(tmp_path, tape())
+    intact(found)
+    log = found.results["reaction"]["log"]
+    assert all(value is not None for value in log.values())
+    assert sum(log.values()) == pytest.approx(
+        np.log1p(found.results["reaction"]["simple"]["close_to_close"]), abs=1e-12
+    )
+    assert log["release"] == pytest.approx(np.log(0.96), abs=1e-3)
+
+
+def test_no_bars(tmp_path):
+    found = report_of(tmp_path, None)
+    assert "No bars within the day" in intact(found)
+    assert set(found.results["reaction"]["log"].values()) == {None}
+
+
+def test_bars_that_start_after_the_release(tmp_path):
+    found = report_of(tmp_path, tape(first="16:30"))
+    assert "they begin at 16:30" in intact(found)
+    assert found.results["reaction"]["log"]["release"] is None
+    assert sum(leg["value"] for leg in found.results["reaction"]["segments"]) == pytest.approx(
+        np.log1p(found.results["reaction"]["simple"]["close_to_close"]), abs=1e-12
+    )
+
+
+def test_bars_without_offsets(tmp_path):
+    notes = intact(report_of(tmp_path, tape(offset="")))
+    assert "The bars of ACME cannot be used" in notes
+    assert "time zone" in notes
+
+
+def test_overlapping_bars(tmp_path):
+    notes = intact(report_of(tmp_path, tape(extra="2024-05-14T19:59:20-04:00,100")))
+    assert "The bars of ACME cannot be used" in notes
+    assert "before it has ended" in notes
+
+
+def test_bars_on_another_share_basis(tmp_path):
+    notes = intact(report_of(tmp_path, lambda close: tape()(close / 10)))
+    assert "share basis" in notes
+
+
+def test_call_before_the_release(tmp_path):
+    notes = intact(report_of(tmp_path, tape(), call="2024-05-14T15:00:00-04:00"))
+    assert "is not after the release at 16:05" in notes
+
+
+def test_bars_of_five_minutes(tmp_path):
+    found = report_of(tmp_path, tape(every=5))
+    assert found.results["reaction"]["log"]["release"] == pytest.approx(np.log(0.96), abs=1e-3)
+
+
+# ------------------------------------------------------------------ spillover
+
+
+@pytest.fixture(scope="module")
+def neighbours():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return run("spillover")
+
+
+def test_the_hyperscalers_question_is_declined_and_answered_over_all_announcements(neighbours):
+    text = neighbours.cells["headline"]
+    assert "Whether META took AMZN, GOOG and MSFT along on that day cannot be answered" in text
+    assert "MSFT had the same day zero" in text
+    assert "AMZN and GOOG had a day zero one session before or after" in text
+    assert "announcements of META on which these peers were clean" in text
+    assert neighbours.results["answerable"] == [False]
+
+
+def test_spillover_results_match_the_study(neighbours):
+    day = neighbours.results["days"][0]
+    assert day["day_zero"] == "2024-10-31"
+    assert round(100 * day["announcer"]["car"], 3) == -1.449
+    assert day["portfolios"]["clean"]["members"] == ["NFLX", "NVDA"]
+    assert day["shared"]["clean"]["kind"] == "everything"
+    assert "the interval is not bounded" in neighbours.cells["share"]
+    json.dumps(neighbours.results, allow_nan=False)
+
+
+def test_spillover_ledger_accounts_for_every_peer(neighbours):
+    peers = neighbours.results["days"][0]["peers"]
+    assert len(peers) == 24
+    assert "peers asked for | 24" in neighbours.cells["ledger"]
+
+
+def test_spillover_of_news_of_unknown_hour_has_both_days():
+    found = run("spillover", event_date="2024-04-18", group="")
+    assert [day["day_zero"] for day in found.results["days"]] == ["2024-04-18", "2024-04-19"]
+    assert "hour of the news is not known" in found.cells["headline"]
+
+
+def test_all_peers_confounded(tmp_path):
+    source = folder(tmp_path, None)
+    found = run("spillover", ticker="ACME", event_date="2024-05-14", source=source, peers="TWIN", group="")
+    assert "cannot be answered: TWIN had the same day zero" in found.cells["headline"]
+    assert found.results["days"][0]["portfolios"]["clean"]["n"] == 0
+    assert "There is no clean peer" in found.cells["share"]
+
+
+def test_peers_without_prices_and_the_announcer_among_its_peers(tmp_path):
+    source = folder(tmp_path, None)
+    found = run(
+        "spillover", ticker="ACME", event_date="2024-05-14", source=source, peers="ACME,NOPE,TWIN", group="NOPE"
+    )
+    problems = found.cells["provenance"]
+    assert "No prices in the source: NOPE" in problems
+    assert "ACME is the announcer" in problems
+    assert "cannot be answered: NOPE has no figures" in found.cells["headline"]
+
+
+def test_a_peer_without_a_known_calendar_is_not_called_clean(tmp_path):
+    source = folder(tmp_path, None)
+    found = run("spillover", ticker="ACME", event_date="2024-05-14", source=source, group="PEER")
+    assert "the calendar of PEER is not known around that day" in found.cells["headline"]
+
+
+def test_names_of_a_parameter():
+    assert spillover_report.names_of(" A, B ,A,", "peers") == ["A", "B"]
+    assert spillover_report.names_of("", "peers") == []
+    with pytest.raises(es.UsageError, match="no ticker"):
+        spillover_report.names_of(" , ,", "peers")

@@ -1,0 +1,208 @@
+"""The two notebooks on many announcements: from the command line to the page, and the words on it."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import research as es
+from research.reporting import cross_section as report
+from research.reporting import drift as drift_report
+from research.reporting import plots_cross_section, samples
+from research.reporting.notebooks import find_notebook, run_notebook
+from tests.panels import ragged_panel
+
+pytestmark = pytest.mark.filterwarnings("ignore::research.errors.ResearchWarning")
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    """Page and results of both notebooks on the sample, with few draws."""
+    folder = tmp_path_factory.mktemp("reports")
+    found = {}
+    for name, parameters in {"cross_section": {"draws": "199", "placebo_draws": "3"}, "drift": {}}.items():
+        path = run_notebook(name, parameters, folder)
+        found[name] = (path.read_text(encoding="utf-8"), json.loads(path.with_name("results.json").read_text()))
+        assert not path.with_name("notebook.log").exists()
+    return found
+
+
+def text_of(page):
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
+
+
+def test_both_print_the_ledger_before_anything_is_claimed(pages):
+    for name, (page, results) in pages.items():
+        text = text_of(page)
+        assert "999 of 1,040 announcements used" in text, name
+        assert "27 unknown-timing" in text
+        assert text.index("announcements used") < text.index("What was found", text.index("announcements used"))
+        assert results["ledger"] == {
+            "input": 1040, "used": 999, "excluded": {"unknown-timing": 27, "short-estimation": 14},
+        }  # fmt: skip
+
+
+def test_both_say_how_the_companies_were_chosen(pages):
+    for page, results in pages.values():
+        assert "chosen by hand, not drawn" in text_of(page)
+        assert "no average reaction, no drift, no hit rate" in results["how_chosen"]
+
+
+def test_numbers_of_the_page_are_those_of_the_public_functions(pages):
+    page, results = pages["cross_section"]
+    events = es.surprises.with_measures(es.sample.announcements())
+    study = es.EventStudy(events, es.sample.prices().returns(), market=es.sample.market_returns()).fit()
+    frame = study.car(0, 1).assign(kind=study.events["surprise_class"].to_numpy())
+    gap = frame.loc[frame["kind"] == "beat", "car"].mean() - frame.loc[frame["kind"] == "miss", "car"].mean()
+    assert results["beats_minus_misses"]["estimate"] == pytest.approx(gap, rel=1e-12)
+    assert f"{100 * gap:+.2f}%" in text_of(page)
+    assert results["classes"] == {name: int((frame["kind"] == name).sum()) for name in report.CLASSES}
+    assert len(results["without_each"]) == 25
+    assert len(results["specification_curve"]) == 45
+    assert sum(row["primary"] for row in results["specification_curve"]) == 1
+
+
+def test_beats_that_dipped_lead_to_their_own_reports(pages):
+    page, _ = pages["cross_section"]
+    links = re.findall(r'href="\.\./([a-z0-9.-]+)/report\.html"', page)
+    assert len(links) == 25
+    frame = es.sample.announcements().frame
+    known = set(frame["ticker"].str.lower() + "-" + frame["announced_on"].dt.strftime("%Y-%m-%d"))
+    assert set(links) <= known
+
+
+def test_drift_says_where_the_windows_ended(pages):
+    page, results = pages["drift"]
+    held = results["held"]
+    assert held["used"] + sum(held["left_out"].values()) == 999
+    assert sum(held["ended"].values()) == held["used"]
+    assert "sessions before the next announcement" in text_of(page)
+    assert results["groups"]["looks_ahead"] is True
+    assert set(results["by_benchmark"]) == {"market-adjusted", "market, alpha 0", "market"}
+    text = text_of(page)
+    assert "Against the market-adjusted benchmark" in text  # none with an estimated intercept leads
+
+
+def test_no_page_claims_what_a_test_cannot(pages):
+    for page, _ in pages.values():
+        text = text_of(page).lower()
+        for phrase in ("no effect", "caused by", "proves", "significant"):
+            assert phrase not in text
+        for found in re.finditer(r"not distinguishable from", text):
+            assert "80% power" in text[found.start() : found.start() + 200]
+
+
+def test_selection_of_tickers_and_dates():
+    events = es.sample.announcements()
+    some = samples.selected(events, "META, AAPL", "2020-01-01", "2021-12-31")
+    assert set(some.tickers) == {"META", "AAPL"}
+    assert some.frame["announced_on"].between("2020-01-01", "2021-12-31").all()
+    assert len(samples.selected(events)) == len(events)
+    with pytest.raises(es.NotFoundError):
+        samples.selected(events, "METAA")
+    with pytest.raises(es.NotFoundError, match="in this period"):
+        samples.selected(events, "META", "1999-01-01", "1999-12-31")
+    for keywords in ({"start": "01/02/2020"}, {"start": "2021-01-01", "end": "2020-01-01"}):
+        with pytest.raises(es.ParameterError):
+            samples.selected(events, **keywords)
+
+
+@pytest.mark.parametrize(("name", "tickers"), [("cross_section", "META"), ("drift", "META,AAPL")])
+def test_a_small_choice_ends_in_words_not_in_an_error(tmp_path, name, tickers):
+    parameters = {"tickers": tickers, "start": "2016-01-01"}
+    if name == "cross_section":
+        parameters |= {"draws": "99", "placebo_draws": "2"}
+    path = run_notebook(name, parameters, tmp_path)
+    text = text_of(path.read_text(encoding="utf-8"))
+    assert "cannot say whether" in text or "too few days" in text
+    assert "nan" not in re.findall(r"\bnan\b", text)
+
+
+def test_parameters_are_declared_with_types_and_help():
+    for name in ("cross_section", "drift"):
+        info = find_notebook(name)
+        named = {parameter.name: parameter for parameter in info.parameters}
+        assert {"tickers", "start", "end", "source", "market", "estimation"} <= set(named)
+        assert all(parameter.help for parameter in info.parameters if parameter.name != "seed")
+
+
+# -- words follow numbers ----------------------------------------------------------------------
+
+
+def planted_sample(effect, seed=0, until=None):
+    """A sample whose beats rise and misses fall by ``effect`` on day zero (until a share of the events)."""
+    panel = ragged_panel(seed=seed, n_firms=24, last="2019-12-31")
+    frame = panel.announcements.frame
+    rng = np.random.default_rng(seed)
+    sign = rng.choice([1.0, -1.0], len(frame))
+    table = frame[["ticker", "announced_at"]].assign(eps_actual=1 + 0.1 * sign, eps_estimate=1.0)
+    announcements = es.surprises.with_measures(es.Announcements.from_frame(table))
+    returns = panel.returns.copy()
+    days = announcements.timed()["day_zero"]
+    late = days > days.quantile(until) if until is not None else pd.Series(False, index=days.index)
+    for ticker, day, up, gone in zip(frame["ticker"], days, sign, late, strict=True):
+        if pd.notna(day) and not gone:
+            returns.loc[day, ticker] += effect * up
+    results = es.EventStudy(announcements, returns, market=panel.market).fit()
+    return report.Sample(results, (0, 1), "files:x", 199, 0)
+
+
+def test_the_verdict_says_consistent_suggestive_or_neither():
+    strong = report.verdict(planted_sample(0.05)).text
+    assert "is distinguishable from zero" in strong
+    assert "the evidence is consistent" in strong
+    none = report.verdict(planted_sample(0.0)).text
+    assert "not distinguishable from zero" in none
+    assert "80% power" in none
+    assert "evidence is" not in none
+    fading = report.verdict(planted_sample(0.05, until=0.6)).text
+    assert "It is weaker since" in fading
+
+
+def test_a_result_that_one_firm_carries_is_said_to_be():
+    sample = planted_sample(0.0, seed=4)
+    # All of the difference comes from one firm's beats and misses.
+    frame = sample.frame
+    carrier = frame["ticker"].value_counts().index[0]
+    own = (frame["ticker"] == carrier) & frame["gap"].notna()
+    frame.loc[own, "car"] += np.where(frame.loc[own, "gap"] == 1, 0.35, -0.35)
+    text = report.verdict(sample).text
+    assert f"It is carried by {carrier}" in text
+    assert "suggestive" in text
+
+
+def test_sources_of_unknown_choice_say_so():
+    assert "does not know how the companies" in samples.choice_sentence("files:x")
+    assert "does not know" in report.verdict(planted_sample(0.02)).text
+
+
+def test_pictures_are_described_and_repeatable():
+    sample = planted_sample(0.03)
+    pictures = [
+        plots_cross_section.class_paths(sample.paths, sample.counts),
+        plots_cross_section.without_each(sample.without_each, sample.headline.estimate, "beats minus misses"),
+    ]
+    for picture in pictures:
+        assert len(picture.alt) > 60
+        assert "nan" not in picture.alt.lower()
+    again = plots_cross_section.class_paths(sample.paths, sample.counts)
+    assert again.svg() == pictures[0].svg()
+
+
+def test_group_names_follow_the_grouping():
+    values = pd.Series(np.random.default_rng(0).normal(size=60))
+    days = pd.Series(pd.Timestamp("2020-02-03"), index=values.index)
+    terciles = drift_report.group_names(_ranks(values, days, "terciles"))
+    assert terciles == ["worst third", "middle third", "best third"]
+    assert drift_report.group_names(_ranks(values, days, "sign"))[0] == "negative"
+    assert drift_report.group_names(_ranks(values, days, "deciles"))[-1] == "decile 10"
+
+
+def _ranks(values, days, grouping):
+    from research.analysis.ranks import rank_surprises
+
+    return rank_surprises(values, days, grouping)

@@ -1,0 +1,311 @@
+"""Specification curve, adjustments, placebo, samples without a firm: against plain loops and statsmodels."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.api as sm
+from statsmodels.stats.multitest import multipletests
+
+import research as es
+from research.analysis.effects import effect, minimum_detectable_effect
+from research.analysis.robustness import (
+    adjust_p_values,
+    leave_one_out,
+    placebo,
+    romano_wolf,
+    specification_curve,
+    subperiods,
+)
+from tests.panels import ragged_panel
+
+pytestmark = pytest.mark.filterwarnings("ignore::research.errors.ResearchWarning")
+
+
+@pytest.fixture(scope="module")
+def panel():
+    return ragged_panel(seed=3, n_firms=14, last="2019-12-31")
+
+
+@pytest.fixture(scope="module")
+def results(panel):
+    return es.EventStudy(panel.announcements, panel.returns, market=panel.market, window=(-5, 5)).fit()
+
+
+def series(results, window=(0, 1)):
+    ids = results.events["event_id"].to_numpy()
+    car = pd.Series(results.car(*window)["car"].to_numpy(), index=ids)
+    return car, pd.Series(results.events["day_zero"].to_numpy(), index=ids)
+
+
+def test_a_mean_and_a_slope_with_clusters_equal_statsmodels(results):
+    car, days = series(results)
+    kept = car.notna()
+    labels = pd.factorize(days[kept])[0]
+    found = effect(car, days)
+    fit = sm.OLS(car[kept], np.ones(kept.sum())).fit(cov_type="cluster", cov_kwds={"groups": labels}, use_t=True)
+    assert (found.estimate, found.se, found.p_value) == pytest.approx(
+        (fit.params.iloc[0], fit.bse.iloc[0], fit.pvalues.iloc[0])
+    )
+    # METHODS 4.16, written out
+    d = car[kept] - car[kept].mean()
+    sums = d.groupby(days[kept]).sum()
+    g, n = len(sums), len(d)
+    assert found.se == pytest.approx(np.sqrt(g / (g - 1) * (sums**2).sum()) / n, rel=1e-12)
+    x = pd.Series(np.random.default_rng(0).normal(size=len(car)), index=car.index)
+    slope = effect(car, days, x)
+    X = sm.add_constant(x[kept])
+    fit = sm.OLS(car[kept], X).fit(cov_type="cluster", cov_kwds={"groups": labels}, use_t=True)
+    assert (slope.estimate, slope.se) == pytest.approx((fit.params.iloc[1], fit.bse.iloc[1]))
+    assert found.mde == pytest.approx(2.8016 * found.se, rel=1e-4)
+
+
+def test_undefined_effects_say_why():
+    y = pd.Series([1.0, 2.0, 3.0])
+    days = pd.Series(pd.to_datetime(["2020-01-02", "2020-01-03", "2020-01-06"]))
+    assert effect(y * np.nan, days).note == "no event"
+    assert effect(y, days.iloc[[0, 0, 0]].set_axis(y.index)).note == "fewer than two clusters"
+    assert effect(y * 0 + 1, days).note == "no variation"
+    assert effect(y, days, y * 0 + 1).note == "the covariate does not vary"
+    assert np.isnan(effect(y, days, y * 0 + 1).estimate)
+    with pytest.raises(es.ParameterError):
+        minimum_detectable_effect(0.1, power=0.01)
+
+
+def test_every_specification_is_the_study_one_would_run_by_hand(panel):
+    curve = specification_curve(
+        panel.announcements,
+        panel.returns,
+        panel.market,
+        windows=[(0, 0), (-1, 1)],
+        models=["market", "market-adjusted"],
+        estimations=[(-250, -11), (-120, -11)],
+    )
+    # market-adjusted estimates nothing, so a second estimation window is no other specification
+    assert len(curve) == 2 * 3 * (2 + 1)
+    assert not curve["primary"].any()  # the declared window (0, 1) is not among them
+    by_hand = es.EventStudy(
+        panel.announcements, panel.returns, market=panel.market, window=(-2, 2), estimation=(-120, -11)
+    ).fit()
+    table = by_hand.abnormal_returns.to_numpy()
+    amc = (by_hand.events["timing"] == "amc").to_numpy()
+    days = by_hand.events["day_zero"].to_numpy()
+    expected = {"instant": np.zeros(len(amc), dtype=int), "date": -amc.astype(int), "next session": amc * 0 + 1}
+    for rule, shift in expected.items():
+        sums = [row[2 + s - 1 : 2 + s + 2].sum() for row, s in zip(table, shift, strict=True)]
+        own = effect(pd.Series(sums), pd.Series(days))
+        chosen = curve[
+            (curve["window"] == (-1, 1))
+            & (curve["model"] == "market")
+            & (curve["estimation"] == (-120, -11))
+            & (curve["day_zero_rule"] == rule)
+        ].iloc[0]
+        assert chosen["estimate"] == pytest.approx(own.estimate, rel=1e-12)
+        assert chosen["se"] == pytest.approx(own.se, rel=1e-12)
+        assert chosen["n_events"] == own.n_events
+    assert amc.any()
+    assert not amc.all()
+
+
+def test_the_declared_specification_is_marked_once(panel):
+    curve = specification_curve(panel.announcements, panel.returns, panel.market, models=["market"])
+    assert curve["primary"].sum() == 1
+    row = curve[curve["primary"]].iloc[0]
+    assert (row["window"], row["estimation"], row["day_zero_rule"]) == ((0, 1), (-250, -11), "instant")
+    with pytest.raises(es.ParameterError, match="Did you mean 'instant'"):
+        specification_curve(panel.announcements, panel.returns, panel.market, day_zero_rules=["instance"])
+
+
+def test_adjusted_p_values_equal_statsmodels_and_pass_over_nan():
+    p = pd.Series([0.001, np.nan, 0.04, 0.03, 0.2], index=list("abcde"))
+    found = adjust_p_values(p, ["holm", "benjamini-hochberg", "benjamini-yekutieli"])
+    present = p.dropna()
+    for ours, theirs in {"holm": "holm", "benjamini-hochberg": "fdr_bh", "benjamini-yekutieli": "fdr_by"}.items():
+        np.testing.assert_allclose(found.loc[present.index, ours], multipletests(present, method=theirs)[1])
+        assert np.isnan(found.loc["b", ours])
+    # Holm by hand: 4 x 0.001, 3 x 0.03, max(2 x 0.04, before), 0.2
+    np.testing.assert_allclose(found["holm"].dropna(), [0.004, 0.09, 0.09, 0.2])
+    with pytest.raises(es.ParameterError, match="Did you mean 'holm'"):
+        adjust_p_values(p, ["hol"])
+    with pytest.raises(es.ParameterError):
+        adjust_p_values(pd.Series([1.2]))
+
+
+def test_romano_wolf_equals_a_loop_over_the_same_signs():
+    rng = np.random.default_rng(7)
+    n, g, draws = 40, 9, 300
+    cluster = pd.Series(rng.integers(0, g, n))
+    common = rng.normal(size=n)
+    responses = pd.DataFrame({"a": common + 0.4, "b": common * 0.5 + rng.normal(size=n), "c": rng.normal(size=n) + 0.6})
+    responses.loc[:6, "c"] = np.nan
+    found = romano_wolf(responses, cluster, draws=draws, seed=2)
+
+    labels = sorted(cluster.unique())
+
+    def t(values, groups):
+        present = np.isfinite(values)
+        v, c = values[present], groups[present]
+        d = v - v.mean()
+        sums = [d[c == label].sum() for label in set(c)]
+        return v.mean() / (np.sqrt(len(sums) / (len(sums) - 1) * np.sum(np.square(sums))) / len(v))
+
+    keys = cluster.to_numpy()
+    observed = np.array([t(responses[name].to_numpy(), keys) for name in responses])
+    bits = np.random.default_rng(2).integers(0, 2, size=(draws, len(labels)), dtype=np.int8)
+    drawn = []
+    for row in bits:
+        sign = {label: (-1.0 if bit else 1.0) for label, bit in zip(labels, row, strict=True)}
+        weights = np.array([sign[key] for key in keys])
+        drawn.append([abs(t(responses[name].to_numpy() * weights, keys)) for name in responses])
+    drawn = np.array(drawn)
+    np.testing.assert_allclose(found["t"], observed, rtol=1e-9)
+    order = np.argsort(-np.abs(observed))
+    running, expected = 0.0, np.zeros(3)
+    for position, j in enumerate(order):
+        rest = order[position:]
+        running = max(running, (1 + (drawn[:, rest].max(axis=1) >= abs(observed[j]) * (1 - 1e-9)).sum()) / (draws + 1))
+        expected[j] = running
+    np.testing.assert_allclose(found["romano_wolf"], expected, rtol=1e-12)
+    assert (found["romano_wolf"] >= found["p_value"]).all()
+
+
+def test_romano_wolf_gains_over_holm_where_tests_repeat_each_other():
+    rng = np.random.default_rng(1)
+    base = rng.normal(0.35, 1, 60)
+    responses = pd.DataFrame({i: base + rng.normal(0, 1e-3, 60) for i in range(8)})
+    found = romano_wolf(responses, pd.Series(range(60)), draws=999)
+    holm = adjust_p_values(found["p_value"], ["holm"])["holm"]
+    assert found["romano_wolf"].max() < 2 * found["p_value"].max()
+    assert holm.min() > 3 * found["romano_wolf"].min()
+
+
+def test_romano_wolf_refuses_the_impossible():
+    responses = pd.DataFrame({"a": [1.0, 2.0], "flat": [np.nan, np.nan]})
+    with pytest.raises(es.ParameterError):
+        romano_wolf(responses, pd.Series([1, 1]))
+    with pytest.raises(es.InputError):
+        romano_wolf(responses, pd.Series([1, 2], index=[5, 6]))
+    with pytest.raises(es.ParameterError):
+        romano_wolf(responses, pd.Series([1, 2]), draws=0)
+    assert np.isnan(romano_wolf(responses, pd.Series([1, 2]), draws=9).loc["flat", "romano_wolf"])
+
+
+def test_without_one_firm_is_the_sample_without_it(results):
+    car, days = series(results)
+    firms = pd.Series(results.events["ticker"].to_numpy(), index=car.index)
+    table = leave_one_out(car, days, firms)
+    assert sorted(table.index) == sorted(firms.unique())
+    name = table.index[0]
+    own = effect(car[firms != name], days[firms != name])
+    assert table.loc[name, "estimate"] == own.estimate
+    assert table.loc[name, "change"] == pytest.approx(own.estimate - effect(car, days).estimate)
+    assert table["estimate"].is_monotonic_increasing
+
+
+def test_subperiods_part_the_events_by_time_and_split_no_day(results):
+    car, days = series(results)
+    table = subperiods(car, days, parts=4)
+    assert table["n_events"].sum() == car.notna().sum()
+    assert (table["first"].to_numpy()[1:] > table["last"].to_numpy()[:-1]).all()
+    assert table["n_events"].max() < 2 * table["n_events"].min()
+    with pytest.raises(es.ParameterError):
+        subperiods(car, days, parts=1)
+
+
+def test_placebo_moves_clusters_together_to_days_without_news(panel):
+    seen = []
+    found = placebo(panel.announcements, panel.returns, panel.market, draws=8, seed=1, progress=seen.append)
+    assert seen == list(range(8))
+    assert len(found["draws"]) == 8
+    t = found["draws"]["t"].abs()
+    assert found["p_value"] == (1 + (t >= abs(found["observed"].t)).sum()) / 9
+    assert found["moved"] > 0.5
+    again = placebo(panel.announcements, panel.returns, panel.market, draws=8, seed=1)
+    pd.testing.assert_frame_equal(found["draws"], again["draws"])
+
+
+def test_placebo_days_keep_their_distance(panel):
+    from research.analysis.robustness import _CleanPools
+
+    results = es.EventStudy(panel.announcements, panel.returns, market=panel.market, window=(0, 1)).fit()
+    pools = _CleanPools(results, panel.announcements, panel.returns, "XNYS", 5)
+    drawn = pools.draw(np.random.default_rng(0))
+    assert not drawn.duplicated(["ticker", "announced_at"]).any()
+    sessions = pools.sessions
+    timed = panel.announcements.timed()["day_zero"]
+    tickers = panel.announcements.frame["ticker"]
+    for ticker, day in zip(drawn["ticker"], drawn["announced_at"], strict=True):
+        own = sessions.get_indexer(timed[(tickers == ticker) & timed.notna()])
+        assert np.abs(own - sessions.get_loc(pd.Timestamp(day))).min() > 5
+    # Firms that shared a day zero share the placebo day.
+    days = results.events.reset_index(drop=True).set_index("event_id")["day_zero"]
+    together = drawn.groupby(drawn["event_id"].map(days))["announced_at"].nunique()
+    assert (together == 1).all()
+
+
+def test_placebo_finds_a_planted_reaction(panel):
+    returns = panel.returns.copy()
+    study = es.EventStudy(panel.announcements, returns, market=panel.market, window=(0, 1)).fit()
+    for ticker, day in study.index:
+        returns.loc[day, ticker] += 0.05
+    found = placebo(panel.announcements, returns, panel.market, draws=19, seed=0)
+    assert found["p_value"] == 1 / 20
+    assert found["draws"]["estimate"].abs().max() < 0.02
+
+
+def test_beats_that_fell_against_independence(results):
+    ids = results.events["event_id"]
+    rng = np.random.default_rng(4)
+    surprise = pd.Series(rng.choice([0.05, -0.05, 0.0], len(ids)), index=ids)
+    found = es.beat_but_dip(results, surprise)
+    ar = results.car(0, 0)["car"].to_numpy()
+    present = np.isfinite(ar)
+    beat = surprise.to_numpy() > 0.01
+    row = found.table.loc["raw"]
+    assert row["n_both"] == (beat & (ar < 0)).sum()
+    assert row["falls_of_beats"] == pytest.approx((ar[beat & present] < 0).mean())
+    assert row["base_rate"] == pytest.approx((ar[present] < 0).mean())
+    assert row["p_value"] > 0.05  # the surprises were drawn without looking at the reaction
+    z = results.yardsticks(0)["z_own"].to_numpy()
+    assert found.table.loc["scaled", "n_both"] == (beat & (z < -1)).sum()
+    assert set(found.listed("scaled").index) == set(ids[beat & (z < -1)])
+    assert found.listed("raw")["day_zero"].is_monotonic_decreasing
+    with pytest.raises(es.InputError, match="no event has both"):
+        es.beat_but_dip(results, surprise * np.nan)
+    with pytest.raises(es.ParameterError):
+        found.listed("both")
+    everything = es.beat_but_dip(results, surprise * 0 + 0.05)
+    assert np.isnan(everything.table.loc["raw", "p_value"])
+
+
+def test_the_linearised_error_of_the_difference_covers():
+    """The standard error of 'falls of beats minus base rate' against its spread over many samples."""
+    from research.analysis.beats import _compare
+
+    rng = np.random.default_rng(0)
+    differences, errors = [], []
+    for _ in range(400):
+        beat = pd.Series(rng.random(120) < 0.6)
+        fall = pd.Series(rng.random(120) < np.where(beat, 0.4, 0.6))
+        row = _compare(beat, fall, pd.Series(np.arange(120)))
+        differences.append(row["difference"])
+        errors.append(row["se"])
+    assert np.mean(errors) == pytest.approx(np.std(differences), rel=0.12)
+
+
+def test_all_sign_patterns_of_a_small_family_are_reached():
+    """With few clusters the seeded draws approach full enumeration."""
+    rng = np.random.default_rng(5)
+    values = pd.DataFrame({"a": rng.normal(0.5, 1, 24)})
+    cluster = pd.Series(np.repeat(range(6), 4))
+    found = romano_wolf(values, cluster, draws=20_000, seed=0)
+    v, exact = values["a"].to_numpy(), []
+    for signs in itertools.product([1, -1], repeat=6):
+        w = v * np.repeat(signs, 4)
+        d = (w - w.mean()).reshape(6, 4).sum(axis=1)
+        exact.append(abs(w.mean() / (np.sqrt(6 / 5 * (d**2).sum()) / 24)))
+    p = np.mean(np.array(exact) >= abs(found.loc["a", "t"]) * (1 - 1e-9))
+    assert found.loc["a", "p_value"] == pytest.approx(p, abs=0.01)
