@@ -126,7 +126,7 @@ def memory_floor(results: es.EventStudyResults) -> float:
 
 
 def scaling() -> list[tuple[int, float]]:
-    """Seconds an event of a whole fit for growing numbers of events; the largest on 20,000 firms in a process of its own."""
+    """Seconds an event of a whole fit for growing numbers of events, the largest on 20,000 firms."""
     found = []
     for events, firms in ((10_000, FIRMS), (100_000, FIRMS), (1_000_000, 20_000)):
         announcements, returns, market, _ = panel(firms, events)
@@ -191,7 +191,6 @@ def section() -> str:
         ("overlap-weighted correlation, window (0, 1)", f"{overlap:.1f} s", "exact, all overlapping pairs"),
         ("overlap-weighted correlation, three windows", f"{overlap_three:.1f} s", ""),
     ]
-    del events, returns, results
     grown = scaling()
     exponent = np.polyfit(np.log([n for n, _ in grown]), np.log([n * s for n, s in grown]), 1)[0]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
