@@ -57,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     notebooks = commands.add_parser("notebooks", help="list the notebooks, their parameters and defaults")
     notebooks.add_argument("--debug", action="store_true", help="show tracebacks")
     validate = commands.add_parser(
-        "validate", help="simulate size and power of the tests; fails if a size that must hold 5% does not"
+        "validate", help="simulate size and power of the tests; fails if a size that must hold 5%% does not"
     )
     validate.add_argument("--full", action="store_true", help="3,000 replications a design instead of 250")
     validate.add_argument("--json", action="store_true", help="write one JSON document to stdout instead of a table")
@@ -189,7 +189,7 @@ def _report(options: argparse.Namespace) -> int:
     given = _given(options, ticker=options.ticker, event_date=options.date, source=source)
     info = notebooks.find_notebook(_ANNOUNCEMENT)
     notebooks.check_parameters(info, given)
-    event = open_source(source).announcements().find(options.ticker, options.date)
+    event = open_source(source).news().find(options.ticker, options.date)
     announced_on = f"{event['announced_on']:%Y-%m-%d}"
     if announced_on != options.date:
         _tell(f"{options.date} is the day zero of the announcement of {announced_on}")

@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import math
 import re
 from functools import cache
 from pathlib import Path
@@ -9,6 +10,7 @@ from urllib.parse import unquote
 
 import pytest
 
+from research.analysis.simulation import REFERENCE
 from research.study.alignment import REASONS
 from research.study.inference import HEADLINE, TEST_NAMES, resolve_tests
 from research.study.models import MODEL_NAMES
@@ -101,6 +103,47 @@ def test_methods_have_every_model_in_order():
 
 def test_methods_have_every_reason_of_the_ledger_in_order():
     assert first_names(table_with("reason")) == list(REASONS)
+
+
+def test_methods_print_the_reference_rates_of_the_simulations():
+    lines = METHODS.read_text(encoding="utf-8").splitlines()
+    printed = {}
+    for i, line in enumerate(lines):
+        if line.startswith("| design |"):
+            names = re.findall(r"`(\w+)`", line)
+            for row in lines[i + 2 :]:
+                if not row.startswith("|"):
+                    break
+                design, *cells = [cell.strip() for cell in row.strip().removeprefix("|").removesuffix("|").split("|")]
+                printed[design.strip("`")] = dict(zip(names, cells, strict=True))
+    wanted = {
+        design: {test: "" if math.isnan(rate) else f"{rate:.3f}" for test, rate in rates.items()}
+        for design, rates in REFERENCE.items()
+    }
+    assert printed == wanted
+
+
+def cited_sections():
+    """Numbers of the specification that docstrings and comments cite, ranges written out."""
+    found = {}
+    pattern = re.compile(r"METHODS (\d+(?:\.\d+b?)?(?:(?:, | and | to )\d+\.\d+b?)*)")
+    for path in sorted((ROOT / "research").rglob("*.py")):
+        for cited in pattern.findall(path.read_text(encoding="utf-8")):
+            for part in re.split(r", | and ", cited):
+                first, _, last = part.partition(" to ")
+                numbers = [first]
+                if last:
+                    chapter, start = first.split(".")
+                    numbers = [f"{chapter}.{n}" for n in range(int(start), int(last.split(".")[1]) + 1)]
+                for number in numbers:
+                    found.setdefault(number, path.relative_to(ROOT).as_posix())
+    return found
+
+
+def test_section_numbers_in_docstrings_are_explained():
+    explained = {row[0] for row in table_with("number")}
+    unexplained = {number: path for number, path in cited_sections().items() if number not in explained}
+    assert not unexplained
 
 
 @pytest.mark.parametrize("dotted", dotted_references(METHODS.read_text(encoding="utf-8")))

@@ -15,6 +15,10 @@ from research.study.settings import relative_window
 #: with 3 (all of variance one), or calendar blocks of real residuals.
 INNOVATIONS = ("normal", "t4", "skewed", "sample")
 
+#: What the announcements say of their hour: the instant; only the date, taken for the day of the reaction, as
+#: tables without hours are used; only the date, treated as the unknown hour that it is.
+HOURS = ("known", "ignored", "unknown")
+
 #: Event window of every design; multiplied variances apply to these days (METHODS 7).
 EVENT_WINDOW = (-5, 5)
 
@@ -53,6 +57,9 @@ class Design:
     after_close : float
         Share of announcements made after the close of the session before day zero; the others are made
         before its open.
+    hours : {"known", "ignored", "unknown"}
+        Whether the announcements carry their instant; ``ignored`` takes the date for day zero; ``unknown``
+        leaves it to ``unknown_timing="same-session"``, which tests only windows with days 0 and +1.
     """
 
     name: str
@@ -67,18 +74,21 @@ class Design:
     effect: float = 0.0
     missing: float = 0.0
     after_close: float = 0.5
+    hours: str = "known"
 
     def __post_init__(self) -> None:
         for name in ("window", "estimation", "variance_days"):
             object.__setattr__(self, name, relative_window(name, getattr(self, name)))
-        if self.innovations not in INNOVATIONS:
-            raise ParameterError(
-                "no such distribution",
-                parameter="innovations",
-                value=self.innovations,
-                allowed=", ".join(INNOVATIONS),
-                remedy=nearest(str(self.innovations), INNOVATIONS) or None,
-            )
+        for name, choices in (("innovations", INNOVATIONS), ("hours", HOURS)):
+            value = getattr(self, name)
+            if value not in choices:
+                raise ParameterError(
+                    "no such choice",
+                    parameter=name,
+                    value=value,
+                    allowed=", ".join(choices),
+                    remedy=nearest(str(value), choices) or None,
+                )
         if self.window[0] < EVENT_WINDOW[0] or self.window[1] > EVENT_WINDOW[1]:
             raise ParameterError("outside the event window", parameter="window", value=self.window, allowed="-5 to 5")
         for name, low, high in (

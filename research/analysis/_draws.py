@@ -173,7 +173,30 @@ def _assembled(
             "replication": np.repeat(np.arange(n), firm.shape[1]),
         }
     )
-    return Draw(returns, series, factors, Announcements.from_frame(table))
+    announcements = Announcements.from_frame(table)
+    if design.hours != "known":
+        announcements = dates_only(announcements, ignored=design.hours == "ignored")
+    return Draw(returns, series, factors, announcements)
+
+
+def dates_only(announcements: Announcements, *, ignored: bool) -> Announcements:
+    """The same announcements with their exchange-local dates and without their hours.
+
+    Parameters
+    ----------
+    ignored : bool
+        Whether the date is taken for the session of the reaction (the flag ``bmo`` on every row), as tables
+        without hours are commonly used; otherwise the timing is unknown. Covariates stay.
+    """
+    frame = announcements.frame
+    covariates = frame[["event_id", *announcements.covariates]]
+    table = covariates.assign(
+        ticker=frame["ticker"],
+        kind=frame["kind"],
+        announced_at=frame["announced_on"].dt.strftime("%Y-%m-%d"),
+        session="bmo" if ignored else None,
+    )
+    return Announcements.from_frame(table)
 
 
 @dataclass(frozen=True)

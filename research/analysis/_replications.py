@@ -53,6 +53,7 @@ def fit(drawn: Draw, design: Design, model: Any = "market") -> EventStudyResults
             drawn.factors if isinstance(resolve_model(model), FactorModel) else None,
             window=EVENT_WINDOW,
             estimation=design.estimation,
+            unknown_timing="same-session",
             min_observations=min(100, (design.estimation[1] - design.estimation[0] + 1) * 2 // 3),
         ).fit(workers=1)
 

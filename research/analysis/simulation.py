@@ -7,7 +7,7 @@ runs: :class:`research.Announcements`, :class:`research.EventStudy` and ``result
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,6 +49,7 @@ __all__ = [
     "draw",
     "fit",
     "simulate",
+    "simulate_all",
     "validate",
 ]
 
@@ -172,17 +173,57 @@ def simulate(
     -------
     Simulation
     """
-    chosen = design_named(design) if isinstance(design, str) else design
+    return simulate_all(
+        [design], n_replications, tests, model=model, seed=seed, draws=draws, workers=workers, progress=progress
+    )[0]
+
+
+def simulate_all(
+    designs: Iterable[Design | str],
+    n_replications: int = 1000,
+    tests: str | Iterable[str] = "default",
+    *,
+    model: Any = "market",
+    seed: int = 0,
+    draws: int = DRAWS,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> list[Simulation]:
+    """As :func:`simulate`, several designs at once by the same processes.
+
+    Returns
+    -------
+    list of Simulation
+        In the order of the designs. All are drawn with one seed, so that differences between designs owe as
+        little to chance as their shapes allow.
+    """
     names = tuple(resolve_tests(tests))
+    wanted = [(design_named(one) if isinstance(one, str) else one, names) for one in designs]
+    return _simulated(wanted, n_replications, model, seed, draws, workers, progress)
+
+
+def _simulated(
+    wanted: Sequence[tuple[Design, tuple[str, ...]]],
+    n_replications: int,
+    model: Any,
+    seed: int,
+    draws: int,
+    workers: int | None,
+    progress: Progress | None,
+) -> list[Simulation]:
+    """Simulations of designs, each with tests of its own."""
     _check_counts(n_replications=n_replications, draws=draws, seed=seed + 1)
     resolved = resolve_model(model)
     if isinstance(resolved, MatchedModel):
         raise ParameterError(
             "simulated firms have no peers", parameter="model", value=resolved.name, allowed="any other model"
         )
-    tasks = tasks_of(chosen, n_replications, names, model, seed, draws)
-    parts = run(tasks, workers, progress)
-    return Simulation(chosen, resolved.name, seed, pd.concat(parts))
+    batches = [tasks_of(design, n_replications, names, model, seed, draws) for design, names in wanted]
+    parts = iter(run([task for tasks in batches for task in tasks], workers, progress))
+    return [
+        Simulation(design, resolved.name, seed, pd.concat([next(parts) for _ in tasks]))
+        for (design, _), tasks in zip(wanted, batches, strict=True)
+    ]
 
 
 def _check_counts(**counts: int) -> None:
@@ -309,18 +350,10 @@ def validate(
     tables A and B.
     """
     chosen = [design_named(one) if isinstance(one, str) else one for one in designs or DESIGNS.values()]
-    _check_counts(n_replications=n_replications, draws=draws, seed=seed + 1)
-    tasks = []
-    for design in chosen:
-        tests = tuple(resolve_tests(TESTS_B if table_of(design) == "B" else TESTS_A))
-        tasks += tasks_of(design, n_replications, tests, "market", seed, draws)
-    parts = run(tasks, workers, progress)
+    wanted = [(one, tuple(resolve_tests(TESTS_B if table_of(one) == "B" else TESTS_A))) for one in chosen]
+    simulations = _simulated(wanted, n_replications, "market", seed, draws, workers, progress)
     family = 1 - (1 - FAMILY) / max(1, sum(len(HOLDS.get(design.name, ())) for design in chosen))
-    rows = []
-    for design in chosen:
-        own = [part for task, part in zip(tasks, parts, strict=True) if task.design == design]
-        rates = Simulation(design, "market", seed, pd.concat(own)).rates()
-        rows += [_cell(design, str(test), row, family) for test, row in rates.iterrows()]
+    rows = [_cell(one.design, str(test), row, family) for one in simulations for test, row in one.rates().iterrows()]
     return Validation(pd.DataFrame(rows), n_replications, seed)
 
 

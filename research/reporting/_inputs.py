@@ -41,12 +41,11 @@ def collect(results: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict[s
     event, source = results.get("event"), parameters.get("source")
     if not isinstance(event, Mapping) or not {"ticker", "day_zero"} <= set(event) or not isinstance(source, str):
         return None
-    from research.reporting.hypotheses import known_announcements
     from research.sources.protocol import open_source
 
     data = open_source(source)
     try:
-        announcements = known_announcements(data)
+        announcements = data.news()
         date = str(parameters.get("event_date") or event["day_zero"])
         row = announcements.find(str(event["ticker"]), date, kind=event.get("kind"))
     except (NotFoundError, SourceError):

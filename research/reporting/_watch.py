@@ -93,7 +93,7 @@ def _rows(data: Source, watch: Watch, found: Found) -> pd.DataFrame:
     Where the hour is unknown, day zero is the last session that may have been the first to
     react, so that the data hold every reading before a report is made.
     """
-    announcements = data.announcements()
+    announcements = data.news()
     frame = announcements.frame.join(announcements.timed(unknown_timing="next-session")[["timing", "day_zero"]])
     if watch.tickers is not None:
         known = set(announcements.tickers)

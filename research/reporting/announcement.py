@@ -35,7 +35,7 @@ from research.reporting.evening import (
     reaction_of,
 )
 from research.reporting.headline import header_cards, headline, own_yardstick, title
-from research.reporting.hypotheses import Hypothesis, hypotheses, known_announcements, with_earnings_cut
+from research.reporting.hypotheses import Hypothesis, hypotheses, with_earnings_cut
 from research.reporting.tables import (
     Column,
     Fragment,
@@ -70,7 +70,6 @@ __all__ = [
     "header_cards",
     "headline",
     "hypotheses",
-    "known_announcements",
     "ledger_table",
     "legs_notes",
     "legs_table",

@@ -8,14 +8,12 @@ verdict is given only where both lead to the same one.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
 from research.errors import ParameterError
 from research.events.announcements import Announcements
 from research.events.calendar import TradingCalendar
-from research.sources import sample
 
 #: Flag under which each hypothesis places a bare date (METHODS 1.3).
 _FLAGS = {"before the close of that day": "bmo", "after the close of that day": "amc"}
@@ -41,20 +39,6 @@ class Hypothesis:
     announcements: Announcements
     studied: Announcements
     event: pd.Series
-
-
-def known_announcements(source: Any) -> Announcements:
-    """Everything a source knows, news of every kind included.
-
-    Parameters
-    ----------
-    source : Source
-    """
-    if source.name == "sample":
-        kinds = ("earnings", *dict.fromkeys(sample.timeline().frame["kind"]))
-        return sample.announcements(kinds=kinds)
-    found: Announcements = source.announcements()
-    return found
 
 
 def hypotheses(announcements: Announcements, event: pd.Series, calendar: TradingCalendar) -> list[Hypothesis]:

@@ -77,7 +77,12 @@ class Picture:
     caption: str = ""
 
     def svg(self) -> str:
-        """The figure as SVG, the same bytes for the same figure."""
+        """The figure as SVG, the same bytes however often it is asked for."""
+        return self._rendered
+
+    @functools.cached_property
+    def _rendered(self) -> str:
+        # Once only: the layout engine moves a figure a little each time it is drawn.
         buffer = io.StringIO()
         with mpl.rc_context(_STYLE):
             self.figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, bbox_inches="tight")

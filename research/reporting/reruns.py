@@ -299,7 +299,8 @@ def _task(job: NotebookJob) -> Task:
     if job.info.name == ANNOUNCEMENT:
         from research.sources.protocol import open_source
 
-        event = open_source(values["source"]).announcements().find(values["ticker"], values["event_date"])
+        known = open_source(values["source"]).news()
+        event = known.find(values["ticker"], values["event_date"], kind=values.get("kind") or None)
         values = {**values, "event_date": f"{event['announced_on']:%Y-%m-%d}"}
         slug = notebooks.announcement_slug(values["ticker"], values["event_date"])
         return Task(slug, job.info, values, job.timeout)

@@ -131,6 +131,10 @@ class FilesSource:
         """
         return select_tickers(self._announcements, tickers)
 
+    def news(self) -> Announcements:
+        """The announcements: the file holds every kind."""
+        return self.announcements()
+
     def prices(self, tickers: str | Iterable[str] | None = None) -> Prices:
         """Daily prices, with the actions where there are any.
 

@@ -55,6 +55,9 @@ class Source(Protocol):
     def announcements(self, tickers: str | Iterable[str] | None = None) -> Announcements:
         """Announcements of these tickers; of all for None."""
 
+    def news(self) -> Announcements:
+        """Announcements of every kind, whose results ``announcements`` may leave out."""
+
     def prices(self, tickers: str | Iterable[str] | None = None) -> Prices:
         """Daily prices of these tickers; of all for None."""
 

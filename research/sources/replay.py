@@ -110,6 +110,10 @@ class SnapshotSource:
             parts.append(table.assign(ticker=ticker)[["ticker", *table.columns]])
         return pd.concat(parts, ignore_index=True)
 
+    def news(self) -> Announcements:
+        """The announcements: only results are fetched."""
+        return self.announcements()
+
     def prices(self, tickers: str | Iterable[str] | None = None) -> Prices:
         """Daily raw bars with dividends and splits, of which the total returns follow.
 

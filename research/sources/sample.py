@@ -205,6 +205,10 @@ class SampleSource:
         """Earnings announcements; see :func:`announcements`."""
         return announcements(tickers)
 
+    def news(self) -> Announcements:
+        """Results and the dated company news of :func:`timeline`."""
+        return announcements(kinds=("earnings", *dict.fromkeys(timeline().frame["kind"])))
+
     def prices(self, tickers: str | Iterable[str] | None = None) -> Prices:
         """Daily prices; see :func:`prices`."""
         return _prices(None if tickers is None else tuple(ticker_list(tickers)))

@@ -107,7 +107,7 @@ def align(
             "day_zero": timed["day_zero"],
             "assumed": timed["assumed"].astype(bool),
             "reason": np.where(frame["status"] == "ok", "", frame["status"]).astype(object),
-            "detail": frame["detail"].astype(object),
+            "detail": _details(frame),
         }
     )
     firm = returns.columns.get_indexer(pd.Index(frame["ticker"])).astype(np.int64)
@@ -127,6 +127,15 @@ def align(
     _exclude(table, ~present[row, column], "missing-day-zero", "no return on day zero")
     _exclude(table, ~market_present[row], "missing-market", "no market or factor return on day zero")
     return Alignment(table, np.where(known, firm, -1), day)
+
+
+def _details(frame: pd.DataFrame) -> pd.Series:
+    """What the ledger says of each row at first: why it is invalid, or why its instant is not the vendor's."""
+    details = frame["detail"].astype(object)
+    if "announced_at_note" not in frame.columns:
+        return details
+    notes = frame["announced_at_note"]
+    return details.where((details != "") | notes.isna(), notes.astype(object))
 
 
 def when(frame: pd.DataFrame) -> pd.Series:
