@@ -292,3 +292,20 @@ def test_the_planted_numbers_are_found_and_zero_is_refuted():
     assert fitted.params["ue"] == pytest.approx(simulation.RESPONSE, abs=3 * fitted.bse["ue"])
     assert fitted.pvalues["ue"] < 0.001
     assert es.wild_cluster_bootstrap(fitted, "ue", draws=999).p_value == 1 / 1000
+
+
+@pytest.mark.filterwarnings("ignore::research.errors.ResearchWarning")
+def test_holding_windows_under_a_model_whose_panel_has_a_row_an_event():
+    """The windows depend on the announcements and prices, not on how a model lays out its panel."""
+    from research.study.models import MatchedModel
+    from tests.panels import ragged_panel
+
+    panel = ragged_panel(n_firms=8)
+    groups = dict.fromkeys(panel.returns.columns, "all")
+    choices = {"market": panel.market, "window": (-1, 30), "min_observations": 60}
+    matched = es.EventStudy(panel.announcements, panel.returns, MatchedModel(groups), **choices).fit()
+    plain = es.EventStudy(panel.announcements, panel.returns, "market-adjusted", **choices).fit()
+    ours, theirs = holding_windows(matched, 2, 30), holding_windows(plain, 2, 30)
+    both = ours.index.intersection(theirs.index)
+    assert len(both) > 50
+    pd.testing.assert_series_equal(ours.loc[both, "last"], theirs.loc[both, "last"])

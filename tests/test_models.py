@@ -1,4 +1,4 @@
-"""Every expected-return model against a route of its own: statsmodels with event-day dummies, or the formula in a loop."""
+"""Every expected-return model against a route of its own: statsmodels with event-day dummies, or a loop."""
 
 import numpy as np
 import pandas as pd
@@ -226,8 +226,7 @@ def test_matched_returns_leave_out_the_firm_and_neighbouring_announcers(panel):
         peers = [
             name
             for name, group in groups.items()
-            if group == groups[ticker] and name != ticker
-            and not announcing[name] & {day - 1, day, day + 1}
+            if group == groups[ticker] and name != ticker and not announcing[name] & {day - 1, day, day + 1}
         ]
         difference = R[ticker].to_numpy() - R[peers].mean(axis=1, skipna=True).to_numpy()
         rows = [p for p in range(max(day - 250, 0), day - 10) if np.isfinite(difference[p])]
@@ -257,7 +256,9 @@ def test_trade_to_trade_agrees_with_weighted_least_squares():
     sessions = calendar.sessions[calendar.sessions.slice_indexer("2019-01-02", "2021-12-31")]
     rng = np.random.default_rng(5)
     market = pd.Series(rng.normal(0, 0.01, len(sessions)), index=sessions, name="MKT")
-    level = pd.Series(100 * np.exp(np.cumsum(1.2 * np.log1p(market) + rng.normal(0, 0.01, len(sessions)))), index=sessions)
+    level = pd.Series(
+        100 * np.exp(np.cumsum(1.2 * np.log1p(market) + rng.normal(0, 0.01, len(sessions)))), index=sessions
+    )
     level[rng.random(len(sessions)) < 0.3] = np.nan
     day = 500
     level.iloc[day - 1 : day + 2] = level.ffill().iloc[day - 1 : day + 2] * [1.0, 1.03, 1.02]

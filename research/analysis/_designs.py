@@ -22,6 +22,12 @@ HOURS = ("known", "ignored", "unknown")
 #: Event window of every design; multiplied variances apply to these days (METHODS 7).
 EVENT_WINDOW = (-5, 5)
 
+#: Daily market return, intercept and the ranges of slopes and residual standard deviations, decimals. Sizes do not
+#: depend on them; powers do, and the last range was chosen so that powers come out where those of table A do.
+MARKET_MEAN, MARKET_SD = 0.0003, 0.01
+ALPHA = 0.0002
+BETAS, SIGMAS = (0.5, 1.5), (0.012, 0.030)
+
 
 @dataclass(frozen=True)
 class Design:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from research.analysis._designs import EVENT_WINDOW, Design
+from research.analysis._designs import ALPHA, BETAS, EVENT_WINDOW, MARKET_MEAN, MARKET_SD, SIGMAS, Design
 from research.events.announcements import Announcements
 from research.events.calendar import TradingCalendar
 from research.sources import sample
@@ -21,10 +21,6 @@ Ints = NDArray[np.int64]
 
 #: First session of every simulated panel; its holidays and early closes are real.
 _START = pd.Timestamp("2012-01-03")
-
-MARKET_MEAN, MARKET_SD = 0.0003, 0.01
-ALPHA = 0.0002
-BETAS, SIGMAS = (0.5, 1.5), (0.012, 0.030)
 
 #: Sessions in a calendar block of real residuals: a month, longer than any test window.
 BLOCK = 21

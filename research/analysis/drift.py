@@ -82,7 +82,7 @@ def holding_windows(results: EventStudyResults, start: int = START, end: int = E
     abnormal = results.abnormal_returns.to_numpy()[:, start - results.settings.window[0] :]
     days = np.arange(start, start + abnormal.shape[1])
     inside = days[None, :] <= last[:, None]
-    day = results._events.day - results._offset
+    day = results.grid_day
     ends = _last_return(results)
     gone = day + last > ends
     holes = (np.isnan(abnormal) & inside).any(axis=1)
@@ -101,7 +101,7 @@ def _last_return(results: EventStudyResults) -> NDArray[np.int64]:
     grid = results._raw[:, results._offset : results._offset + len(results._sessions)]
     present = ~np.isnan(grid)
     last = grid.shape[1] - 1 - present[:, ::-1].argmax(axis=1)
-    return last[results._events.firm].astype(np.int64)
+    return last[results.firms].astype(np.int64)
 
 
 def _next_announcement(results: EventStudyResults) -> Floats:
@@ -113,9 +113,9 @@ def _next_announcement(results: EventStudyResults) -> Floats:
         width = len(results._sessions) + 1
         known = part.known[0] * width + part.known[1]
         # An announcement of unknown hour is known on two neighbouring days; neither is the next one.
-        at = np.searchsorted(known, part.events.firm * width + day + 1, side="right")
+        at = np.searchsorted(known, part.firm * width + day + 1, side="right")
         safe = np.minimum(at, len(known) - 1)
-        same = (at < len(known)) & (known[safe] // width == part.events.firm)
+        same = (at < len(known)) & (known[safe] // width == part.firm)
         found[rows] = np.where(same, known[safe] % width - day, np.nan)
     return found
 
@@ -223,7 +223,7 @@ def _paths(
         abnormal = abnormal + results.parameters["alpha"].to_numpy()[:, None]
     sums = np.cumsum(np.where(held, abnormal, 0.0), axis=1)
     at = results._events.day + start
-    own = estimation.gather(results._raw, results._events.firm, at, len(days))
+    own = estimation.gather(results._raw, results.firms, at, len(days))
     growth = np.prod(1 + np.where(held, own, 0.0), axis=1)
     if results._benchmark is None:
         return sums, np.full(len(sums), np.nan)
@@ -312,7 +312,7 @@ class _Correlations:
             n = len(chosen)
             if n < 2:
                 return 0.0
-            found = correlation.overlap(lambda at: _residuals(results, chosen[at]), days[chosen], length)
+            found = correlation.overlap(lambda at: results.read_residuals(chosen[at]), days[chosen], length)
             return found.value * n * (n - 1) / 2
 
         n_long, n_short = int(long.sum()), int((~long).sum())
@@ -327,20 +327,6 @@ class _Correlations:
             mean(inside[1], n_short * (n_short - 1) / 2),
             mean(across, n_long * n_short),
         )
-
-
-def _residuals(results: EventStudyResults, rows: NDArray[np.intp]) -> Floats:
-    """Estimation residuals of used events, whatever their kind."""
-    kinds = results.events["kind"].to_numpy()
-    panels = {str(part.kind): part.panel for part in results._parts}
-    start, end = results.settings.estimation
-    found = np.full((len(rows), end - start + 1), np.nan)
-    for kind, panel in panels.items():
-        own = np.flatnonzero(kinds[rows] == kind)
-        if len(own):
-            events, fit = results._events.part(rows[own]), estimation.select(results._fit, rows[own])
-            found[own] = estimation.residuals(panel, events, fit, results.settings.estimation)
-    return found
 
 
 def _overlap(y: pd.Series, long: pd.Series, r: _Correlations) -> dict[str, Any]:

@@ -35,9 +35,14 @@ from research.study.inference import resolve_tests
 from research.study.models import MatchedModel, resolve_model
 
 __all__ = [
+    "AGREEMENT",
     "DESIGNS",
+    "FAMILY",
+    "FULL",
     "HOLDS",
+    "QUICK",
     "REFERENCE",
+    "SIZE",
     "TABLE_A",
     "TABLE_B",
     "Design",

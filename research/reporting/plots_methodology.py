@@ -62,7 +62,7 @@ def sizes(validation: Validation, panels: Mapping[str, str], tests: Sequence[str
     for ax, (design, title) in zip(np.atleast_1d(axes), panels.items(), strict=True):
         row = rates.loc[design]
         _size_band(ax, n, vertical=True)
-        for y, (test, rate) in enumerate(row.items()):
+        for y, rate in enumerate(row):
             if np.isnan(rate):
                 ax.annotate("undefined", (50, y), fontsize=8, color=MUTED, va="center", ha="center")
                 continue
@@ -86,7 +86,7 @@ def sizes(validation: Validation, panels: Mapping[str, str], tests: Sequence[str
     figure.supxlabel("rejections of a true null at 5%, per cent of replications", fontsize=10)
     alt = "Rejection rates of true null hypotheses by test. " + "; ".join(told) + "."
     caption = (
-        f"{n:,} replications of 50 events. Green: where a test of exact size 5% lies 95 times in a hundred "
+        f"{n:,} replications of 50 events. Green: where a test of exact size 5% lies 95 times in 100 "
         f"({words.percent(low, 1, signed=False)} to {words.percent(high, 1, signed=False)}); orange crosses lie outside."
     )
     return Picture(figure, alt, caption)
@@ -145,9 +145,9 @@ def season(validation: Validation, designs: Mapping[str, str]) -> Picture:
     low, high = band(validation.n_replications)
     held = ((rates >= 100 * low) & (rates <= 100 * high)).sum()
     overlap = int(held["adjusted_bmp_t"])
-    ax.set_title(f"Only the overlap decides: that correction keeps its size in {overlap} of {len(designs)} seasons"
-                 if overlap > held.drop("adjusted_bmp_t").max()
-                 else f"The overlap-weighted correction keeps its size in {overlap} of {len(designs)} seasons")  # fmt: skip
+    kept = f"its size in {overlap} of {len(designs)} seasons"
+    best = overlap > held.drop("adjusted_bmp_t").max()
+    ax.set_title(f"{'Only the' if best else 'The'} overlap-weighted correction keeps {kept}")
     counted = words.listing([f"{label} {int(held[test])}" for test, (label, _, _) in CORRECTIONS.items()])
     alt = f"Sizes of BMP under {len(designs)} staggered designs by correction. Inside the band: {counted}."
     caption = (
@@ -249,7 +249,7 @@ def sigma_ratio(table: pd.DataFrame, marked: pd.Series | None = None) -> Picture
     ax.set_ylabel("announcements")
     tenth = float(ratio.quantile(0.9))
     ax.set_title(
-        f"Left in, other announcements inflate sigma by {words.percent(tenth - 1, 0, signed=False)} or more for one in ten"
+        f"Left in, others inflate sigma by {words.percent(tenth - 1, 0, signed=False)} or more for one announcement in ten"
     )
     alt = (
         f"Histogram of {len(ratio):,} ratios, median {words.number(middle, 2)}, largest {words.number(ratio.max(), 2)}."
