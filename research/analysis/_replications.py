@@ -17,7 +17,7 @@ import pandas as pd
 from research.analysis._designs import EVENT_WINDOW, Design
 from research.analysis._draws import Draw, draw
 from research.errors import ResearchError, ResearchWarning
-from research.study.models import FactorModel, resolve_model
+from research.study.models import CapmModel, FactorModel, resolve_model
 from research.study.results import EventStudyResults
 from research.study.study import EventStudy
 
@@ -50,7 +50,7 @@ def fit(drawn: Draw, design: Design, model: Any = "market") -> EventStudyResults
             drawn.returns,
             model,
             drawn.market,
-            drawn.factors if isinstance(resolve_model(model), FactorModel) else None,
+            drawn.factors if isinstance(resolve_model(model), FactorModel | CapmModel) else None,
             window=EVENT_WINDOW,
             estimation=design.estimation,
             unknown_timing="same-session",

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from research.analysis._designs import BETAS, MARKET_SD, SIGMAS
-from research.analysis.dating import WrongDay
+from research.analysis.dating import ARMS, WrongDay
 from research.analysis.simulation import (
     AGREEMENT,
     FAMILY,
@@ -50,6 +50,7 @@ __all__ = [
     "hours_sentence",
     "hours_table",
     "payload",
+    "power_table",
     "provenance",
     "season_sentence",
     "sigma_sentence",
@@ -85,6 +86,11 @@ POWERS = (0.0, 0.0025, 0.005, 0.01, 0.02)
 VARIANCES = {1.0: "quiet news: an ordinary day's variance", 14.0: "earnings: 14 times the variance"}
 
 
+def _share(value: float, digits: int = 2) -> str:
+    """A decimal fraction without a sign, in per cent."""
+    return words.percent(value, digits, signed=False)
+
+
 def _season_label(name: str) -> str:
     design = next(one for one in TABLE_B if one.name == name)
     dates = "one date" if design.spread == 1 else f"{design.spread} days"
@@ -112,19 +118,19 @@ def verdict(validation: Validation, wrong: WrongDay) -> Fragment:
     text = (
         f"{held} sizes that were declared beforehand to hold 5% {'do' if not failed else 'hold'}, and {agreed} of "
         f"{compared} rejection rates agree with an independent simulation. The hour is not a detail: without it "
-        f"{words.percent(moved, 0, signed=False)} of the announcements are put one session early, and "
-        f"{words.percent(missed, 0, signed=False)} of the squared reaction falls on the wrong day."
+        f"{_share(moved, 0)} of the announcements are put one session early, and "
+        f"{_share(missed, 0)} of the squared reaction falls on the wrong day."
     )
     caveat = (
         f"With {validation.n_replications:,} replications a design a true size of 5% shows as anything from "
-        f"{words.percent(band(validation.n_replications)[0], 1, signed=False)} to "
-        f"{words.percent(band(validation.n_replications)[1], 1, signed=False)}; `earnings-study validate --full` runs "
+        f"{_share(band(validation.n_replications)[0], 1)} to "
+        f"{_share(band(validation.n_replications)[1], 1)}; `earnings-study validate --full` runs "
         f"{FULL:,}. Simulated returns are tamer than real ones, and a correct size says nothing about bias in the data."
     )
     return paragraph(text, "verdict") + paragraph(caveat, "note")
 
 
-def figures(validation: Validation, wrong: WrongDay, sigma: pd.DataFrame) -> Fragment:
+def figures(validation: Validation, wrong: WrongDay) -> Fragment:
     """The figures that matter."""
     rates = validation.rates([*PANELS, *SEASONS], ["patell_z", "bmp_t", HEADLINE])
     season = rates.loc[list(SEASONS)]
@@ -132,28 +138,23 @@ def figures(validation: Validation, wrong: WrongDay, sigma: pd.DataFrame) -> Fra
         [
             (
                 "Patell on violent days",
-                words.percent(rates.loc["event variance x14, L1", "patell_z"], 0, signed=False),
+                _share(rates.loc["event variance x14, L1", "patell_z"], 0),
                 "rejections of a true null, variance x14",
             ),
             (
                 "BMP, one common date",
-                words.percent(rates.loc["clustered rho=.05 L1", "bmp_t"], 0, signed=False),
+                _share(rates.loc["clustered rho=.05 L1", "bmp_t"], 0),
                 "rejections of a true null, correlation .05",
             ),
             (
                 "Headline test, seasons",
-                f"{words.number(100 * season[HEADLINE].min(), 1)} to {words.percent(season[HEADLINE].max(), 1, signed=False)}",
+                f"{words.number(100 * season[HEADLINE].min(), 1)} to {_share(season[HEADLINE].max(), 1)}",
                 f"size of {HEADLINE} over {len(season)} designs",
             ),
             (
                 "Reaction on the wrong day",
-                words.percent(wrong.squared_on_wrong_day, 0, signed=False),
+                _share(wrong.squared_on_wrong_day, 0),
                 "of squared reactions, dated without the hour",
-            ),
-            (
-                "Sigma, others left in",
-                f"x{words.number(sigma['ratio'].median(), 2)}",
-                f"median; up to x{words.number(sigma['ratio'].max(), 2)}",
             ),
         ]
     )
@@ -167,12 +168,12 @@ def trust_sentences(validation: Validation) -> Fragment:
     for design, label in PANELS.items():
         row = rates.loc[design].dropna()
         broken = row[row > high].sort_values(ascending=False)
-        named = [f"{test} ({words.percent(rate, 0, signed=False)})" for test, rate in broken.items()]
+        named = [f"{test} ({_share(rate, 0)})" for test, rate in broken.items()]
         shy = [str(test) for test in row.index[row < low]]
         text = f"{label.replace(chr(10), ' ')}: "
-        text += f"{words.listing(named)} reject too often" if named else "no test rejects too often"
+        text += f"{words.listing(named)} above the band" if named else "no test above the band"
         if shy:
-            text += f"; {words.listing(shy)} too seldom"
+            text += f"; {words.listing(shy)} below it"
         missing = [str(test) for test in TESTS if test not in row.index]
         if missing:
             text += f"; {words.listing(missing)} not defined"
@@ -191,31 +192,37 @@ def season_sentence(validation: Validation) -> Fragment:
     worst = rates.max()
     inside = int(rates[HEADLINE].between(low, high).sum())
     return paragraph(
-        f"Without a correction BMP rejects up to {words.percent(worst['bmp_t'], 0, signed=False)}; with the correlation "
-        f"paired by event time, as common packages compute it, still up to "
-        f"{words.percent(worst['adjusted_bmp_t_event'], 0, signed=False)}, because it compares different days; with the "
-        f"plain calendar-day mean as little as "
-        f"{words.percent(rates['adjusted_bmp_t_calendar'].min(), 1, signed=False)}, because it corrects pairs whose windows "
-        f"never meet. Weighted by the overlap of the windows it stays between "
-        f"{words.percent(rates[HEADLINE].min(), 1, signed=False)} and {words.percent(worst[HEADLINE], 1, signed=False)}, inside "
-        f"the band in {inside} of {len(SEASONS)} designs. It knows only the correlation of the estimation window: what the "
-        "event day adds, shared industry news for one, is not in it."
+        f"Without a correction BMP rejects up to {_share(worst['bmp_t'], 0)}; with correlations paired by event time, "
+        f"as common packages compute it, still up to {_share(worst['adjusted_bmp_t_event'], 0)}, because it compares "
+        f"different days; with the plain calendar-day mean as little as "
+        f"{_share(rates['adjusted_bmp_t_calendar'].min(), 1)}, because it corrects pairs whose windows never meet. "
+        f"Weighted by the overlap of the windows it stays between {_share(rates[HEADLINE].min(), 1)} and "
+        f"{_share(worst[HEADLINE], 1)}, inside the band in {inside} of {len(SEASONS)} designs. It knows only the "
+        "correlation of the estimation window: what the event day adds, shared industry news for one, is not in it."
     )
+
+
+#: Headings of the designs that are in neither table.
+FURTHER = {
+    "missing days 5%, L3": "5% of days missing, [−1, +1]",
+    "real residuals, scattered, L1": "real, scattered, day 0",
+    "real residuals, season of 10 days, L3": "real, 10 days, [−1, +1]",
+    "real residuals, two dates, L1": "real, two dates, day 0",
+}
 
 
 def further_table(validation: Validation) -> Fragment:
     """Sizes under missing days and on real residuals."""
-    names = [name for name in validation.table["design"].unique() if name.startswith(("real", "missing"))]
-    tests = [HEADLINE, "grank_t", "bmp_t", "cross_sectional_t", "date_clustered_t", "wild_bootstrap", "patell_z"]
-    frame = validation.rates(names, tests).reset_index()
-    columns: dict[str, Column | str] = {"design": "design"}
-    columns |= {test: size_column(test, 1) for test in tests}
+    tests = [*TESTS, "date_clustered_t"]
+    frame = validation.rates(FURTHER, tests).T.reset_index()
+    columns: dict[str, Column | str] = {"test": "test"}
+    columns |= {name: size_column(label, 1) for name, label in FURTHER.items()}
     caption = "Rejections of a true null; real residuals are the sample's, in calendar blocks common to all firms"
-    return table(frame, columns, caption=caption) + paragraph(
-        "A dash is a test without a value. The wild bootstrap enumerates all sign patterns of few dates: with 2 dates "
-        "its p-values are multiples of 50%, with 5 of 6.25%, so it cannot reject at 5%.",
-        "note",
+    note = (
+        "The wild bootstrap enumerates all sign patterns where dates are few: with 2 dates its p-values are multiples "
+        "of 50%, with 5 of 6.25%, so it cannot reject at 5%."
     )
+    return table(frame, columns, caption=caption, mark=lambda row: row["test"] == HEADLINE) + paragraph(note, "note")
 
 
 def all_cells(validation: Validation) -> Fragment:
@@ -253,22 +260,32 @@ def hours_table(wrong: WrongDay) -> Fragment:
     return table(frame, columns, mark=lambda row: row["timing"] == "all")
 
 
-def hours_sentence(power: pd.DataFrame) -> Fragment:
+def power_table(hours: pd.DataFrame) -> Fragment:
+    """Power by effect, variance and dating."""
+    wide = hours.pivot_table(index=["variance", "effect"], columns="arm", values="rate", sort=False).reset_index()
+    wide["variance"] = [f"x{value:g}" for value in wide["variance"]]
+    columns: dict[str, Column | str] = {"variance": "variance of day zero", "effect": size_column("effect", 1)}
+    columns |= {arm: size_column(arm, 0) for arm in ARMS}
+    return table(wide, columns, caption=f"Rejections by {HEADLINE}; an effect of 0 is its size")
+
+
+def hours_sentence(hours: pd.DataFrame) -> Fragment:
     """What ignoring the hour costs in power, and what can still be done without it."""
-    items = []
-    for variance, label in VARIANCES.items():
-        part = power[power["variance"] == variance]
-        rate = part.set_index(["arm", "effect"])["rate"]
-        for effect in (0.005, 0.01, 0.02):
-            exact, ignored, both = (
-                words.percent(rate[arm, effect], 0, signed=False)
-                for arm in ("hour known, day 0", "date taken for day 0", "hour unknown, days 0 and +1")
-            )
-            items.append(
-                f"{label}, effect {words.percent(effect, 1, signed=False)}: {exact} with the hour, {ignored} when the "
-                f"date is taken for day zero, {both} when the hour is left open and both days are tested."
-            )
-    return bullets([item[0].upper() + item[1:] for item in items])
+    rate = hours.set_index(["variance", "arm", "effect"])["rate"]
+    told = []
+    for variance, effect, spread in (
+        (1.0, 0.01, "on days of ordinary variance"),
+        (14.0, 0.02, "on days of 14 times the variance"),
+    ):
+        exact, ignored, both = (
+            _share(rate[variance, arm, effect], 0)
+            for arm in ("hour known, day 0", "date taken for day 0", "hour unknown, days 0 and +1")
+        )
+        told.append(
+            f"an effect of {_share(effect, 0)} {spread} is found in {exact} of the studies with the hour, in {ignored} when the date is taken for day zero, and in {both} when the hour is "
+            "left open and days 0 and +1 are tested together"
+        )
+    return paragraph(f"{told[0][0].upper()}{told[0][1:]}; {told[1]}.")
 
 
 def sigma_table(sigma: pd.DataFrame) -> Fragment:
@@ -277,7 +294,7 @@ def sigma_table(sigma: pd.DataFrame) -> Fragment:
     frame = pd.DataFrame({"share": shares, "ratio": sigma["ratio"].quantile(shares).to_numpy()})
     frame["t"] = 2 / frame["ratio"]
     columns: dict[str, Column | str] = {
-        "share": Column("announcements up to", lambda q: words.percent(q, 0, signed=False)),
+        "share": Column("announcements up to", lambda q: _share(q, 0)),
         "ratio": number_column("sigma left in / cut"),
         "t": number_column("what remains of t = 2"),
     }
@@ -286,18 +303,15 @@ def sigma_table(sigma: pd.DataFrame) -> Fragment:
 
 def sigma_sentence(sigma: pd.DataFrame, event: str = "") -> Fragment:
     """What leaving other announcements in does, and to one known event."""
-    quarter = words.percent(sigma["ratio"].quantile(0.75) - 1, 0, signed=False)
-    median = words.percent(sigma["ratio"].median() - 1, 0, signed=False)
+    quarter = _share(sigma["ratio"].quantile(0.75) - 1, 0)
+    median = _share(sigma["ratio"].median() - 1, 0)
     text = (
-        f"Over {words.count(len(sigma), 'announcement')} the median sigma grows by {median}, for one in four by {quarter} "
-        "or more: a test on ordinary days then asks whether the reaction was large against other earnings days."
+        f"Over {words.count(len(sigma), 'announcement')} the median sigma grows by {median}, one in four by "
+        f"{quarter} or more: the test then asks in part whether the reaction was large against other earnings days."
     )
     if event in sigma.index:
         row = sigma.loc[event]
-        text += (
-            f" For {event} sigma is {words.percent(row['cut'], signed=False)} with the cut and "
-            f"{words.percent(row['kept'], signed=False)} without."
-        )
+        text += f" For {event} sigma is {_share(row['cut'])} with the cut and {_share(row['kept'])} without."
     return paragraph(text)
 
 
@@ -310,19 +324,19 @@ def definitions(validation: Validation) -> Fragment:
             "replication": f"{first.n_events} events of as many firms; estimation window "
             f"[{first.estimation[0]}, {first.estimation[1]}], event window [−5, +5], market model; day zero follows "
             "from an instant before the open or after the close before, half of each",
-            "returns": f"alpha + beta x market + residual; market N(0.03%, {words.percent(MARKET_SD, 0, signed=False)}), "
-            f"beta U({BETAS[0]}, {BETAS[1]}), residual standard deviation U({words.percent(SIGMAS[0], 1, signed=False)}, "
-            f"{words.percent(SIGMAS[1], 1, signed=False)})",
+            "returns": f"alpha + beta x market + residual; market N(0.03%, {_share(MARKET_SD, 0)}), "
+            f"beta U({BETAS[0]}, {BETAS[1]}), residual standard deviation U({_share(SIGMAS[0], 1)}, "
+            f"{_share(SIGMAS[1], 1)})",
             "distributions": "normal, Student t(4), centred chi-squared(3), all of variance one",
             "variance multiple": "on the days of the event window",
             "correlation .05": "one common factor a replication and calendar day",
-            "real residuals": "market-model residuals of the sample's companies without their own earnings days, calendar "
-            "blocks of 21 sessions",
+            "real residuals": "market-model residuals of the sample's companies without their own earnings days, "
+            "calendar blocks of 21 sessions",
             "size, power": "share of replications with p at most 5%, effect zero or not",
-            "must hold": f"{must} cells declared beforehand; a cell holds inside the binomial band in which all of them lie "
-            f"together with probability {words.percent(FAMILY, 0, signed=False)} when every size is 5%",
+            "must hold": f"{must} cells declared beforehand; a cell holds inside the binomial band in which all of "
+            f"them lie together with probability {_share(FAMILY, 0)} when every size is 5%",
             "published": f"an independent simulation of the same designs; agreement at "
-            f"{words.percent(AGREEMENT, 1, signed=False)}, two samples",
+            f"{_share(AGREEMENT, 1)}, two samples",
             "wild bootstrap": "199 draws in each replication",
         }
     )

@@ -54,7 +54,7 @@ def sizes(validation: Validation, panels: Mapping[str, str], tests: Sequence[str
     tests : sequence of str
         From top to bottom.
     """
-    figure, axes = _canvas(11, 1.5 + 0.29 * len(tests), ncols=len(panels), sharey=True)
+    figure, axes = _canvas(9, 1.3 + 0.27 * len(tests), ncols=len(panels), sharey=True)
     rates = validation.rates(panels, tests)
     n = validation.n_replications
     low, high = band(n)
@@ -69,7 +69,7 @@ def sizes(validation: Validation, panels: Mapping[str, str], tests: Sequence[str
             fine = low <= rate <= high
             ax.plot([100 * SIZE, 100 * rate], [y, y], color=RULE, linewidth=1.5, zorder=1)
             ax.scatter([100 * rate], [y], s=34, color=BLUE if fine else ORANGE, marker="o" if fine else "X", zorder=3)
-            at_right = rate < 0.6
+            at_right = rate < 0.8
             ax.annotate(
                 words.number(100 * rate, 1), (100 * rate, y), xytext=(6 if at_right else -6, 0),
                 textcoords="offset points", va="center", ha="left" if at_right else "right", fontsize=8,
@@ -86,8 +86,8 @@ def sizes(validation: Validation, panels: Mapping[str, str], tests: Sequence[str
     figure.supxlabel("rejections of a true null at 5%, per cent of replications", fontsize=10)
     alt = "Rejection rates of true null hypotheses by test. " + "; ".join(told) + "."
     caption = (
-        f"{n:,} replications of 50 events. Green: where a test of exact size 5% lies 95 times in 100 "
-        f"({words.percent(low, 1, signed=False)} to {words.percent(high, 1, signed=False)}); orange crosses lie outside."
+        f"{n:,} replications of 50 events. Green: where a true size of 5% lies 95 times in 100 "
+        f"({words.percent(low, 1, signed=False)} to {words.percent(high, 1, signed=False)}); crosses lie outside."
     )
     return Picture(figure, alt, caption)
 
@@ -109,7 +109,7 @@ def power(simulations: Sequence[Simulation], tests: Sequence[str]) -> Picture:
     ax.set_ylim(0, 103)
     ax.set_xlabel("abnormal return added to day zero, per cent")
     ax.set_ylabel("rejections, per cent")
-    ax.legend(loc="lower right", fontsize=9)
+    ax.legend(loc="center right", fontsize=9)
     middle = table.columns[len(table.columns) // 2]
     at = table[middle]
     finding = f"{words.percent(at.min(), 0, signed=False)} to {words.percent(at.max(), 0, signed=False)}"
@@ -168,7 +168,8 @@ def reaction_days(wrong: WrongDay) -> Picture:
     ):
         ax.bar(days + shift, wrong.paths[name], width=0.38, color=colour, label=label)
     ax.axhline(1, color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
-    ax.annotate("ordinary day", (days[0] - 0.5, 1), xytext=(0, 3), textcoords="offset points", fontsize=8, color=MUTED)
+    ax.annotate("ordinary\nday", (days[-1] + 0.6, 1), fontsize=8, color=MUTED, va="center")
+    ax.set_xlim(days[0] - 0.7, days[-1] + 1.4)
     ax.set_xticks(days)
     ax.set_xlabel("trading days relative to day zero")
     ax.set_ylabel("squared abnormal return\nover its forecast variance")
@@ -248,9 +249,7 @@ def sigma_ratio(table: pd.DataFrame, marked: pd.Series | None = None) -> Picture
     ax.set_xlabel("sigma with the other announcements left in, over sigma with them cut")
     ax.set_ylabel("announcements")
     tenth = float(ratio.quantile(0.9))
-    ax.set_title(
-        f"Left in, others inflate sigma by {words.percent(tenth - 1, 0, signed=False)} or more for one announcement in ten"
-    )
+    ax.set_title(f"Left in, others inflate sigma by {words.percent(tenth - 1, 0, signed=False)} or more for one in ten")
     alt = (
         f"Histogram of {len(ratio):,} ratios, median {words.number(middle, 2)}, largest {words.number(ratio.max(), 2)}."
     )
