@@ -13,7 +13,7 @@ from scipy import stats
 import research as es
 from research import cli
 from research.analysis import simulation
-from research.analysis.dating import ARMS, dates_only, power_of_hours, sigma_with_others, wrong_day
+from research.analysis.dating import ARMS, WrongDay, dates_only, power_of_hours, sigma_with_others, wrong_day
 from research.analysis.simulation import (
     DESIGNS,
     HOLDS,
@@ -28,6 +28,8 @@ from research.analysis.simulation import (
     simulate,
     validate,
 )
+from research.reporting import methodology as report
+from research.reporting import plots_methodology, words
 from research.study.inference import TEST_NAMES
 
 # -- what is declared ------------------------------------------------------------------------------
@@ -436,6 +438,42 @@ def test_power_of_hours_compares_the_datings_on_the_same_draws():
     assert rate["hour known, day 0", 0.0] <= 0.25
     # with the hour or without it, days 0 and +1 hold the same returns for news before the open only
     assert rate["date taken for day 0", 0.03] <= rate["hour known, day 0", 0.03]
+
+
+# -- the report ------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def every_design():
+    return validate(4, draws=19, workers=1)
+
+
+def test_the_report_says_what_the_numbers_say(every_design):
+    rates = every_design.rates(report.SEASONS, ["adjusted_bmp_t"])["adjusted_bmp_t"]
+    told = report.season_sentence(every_design).text
+    low, high = (words.percent(rate, 1, signed=False) for rate in (rates.min(), rates.max()))
+    assert f"between {low} and {high}" in told
+    assert f"{4 * len(DESIGNS)} simulated studies" in report.title(every_design).text
+    cells = report.all_cells(every_design).text
+    assert cells.count("\n") > len(every_design.table)
+    assert "real, two dates" in report.further_table(every_design).text
+
+
+def test_a_failure_is_told_in_the_report(outcome):
+    frame = pd.DataFrame({"moved": [0.4]}, index=["all"])
+    wrong = WrongDay(pd.DataFrame({"exact": [0.1], "sigma": [0.01], "moved": [True]}), pd.DataFrame(), frame)
+    assert report.verdict(outcome, wrong).text.startswith("All ")
+    failed = report.verdict(broken(outcome), wrong).text
+    n = int(outcome.table["must_hold"].sum())
+    assert failed.startswith(f"{n - 1} of {n} sizes")
+
+
+def test_figures_are_described_by_their_numbers(every_design):
+    season = plots_methodology.season(every_design, report.SEASONS)
+    sizes = plots_methodology.sizes(every_design, report.PANELS, report.TESTS)
+    assert "overlap-weighted" in season.alt
+    assert "one common date (correlation .05)" in sizes.alt
+    assert all(picture.svg().startswith("<?xml") for picture in (season, sizes))
 
 
 def test_the_study_of_a_draw_uses_every_event():

@@ -282,8 +282,9 @@ def hours_sentence(hours: pd.DataFrame) -> Fragment:
             for arm in ("hour known, day 0", "date taken for day 0", "hour unknown, days 0 and +1")
         )
         told.append(
-            f"an effect of {_share(effect, 0)} {spread} is found in {exact} of the studies with the hour, in {ignored} when the date is taken for day zero, and in {both} when the hour is "
-            "left open and days 0 and +1 are tested together"
+            f"an effect of {_share(effect, 0)} {spread} is found in {exact} of the studies with the hour, in {ignored} "
+            f"when the date is taken for day zero, and in {both} when the hour is left open and days 0 and +1 are "
+            "tested together"
         )
     return paragraph(f"{told[0][0].upper()}{told[0][1:]}; {told[1]}.")
 
