@@ -189,3 +189,16 @@ def test_unknown_policies_for_missing_days(panel, missing):
     results = study(panel, min_observations=60).fit()
     with pytest.raises(es.ParameterError, match="complete, available"):
         results.car(0, 1, missing=missing)
+
+
+def test_many_events_show_a_progress_bar_on_stderr_and_few_do_not(panel, capsys, monkeypatch):
+    from research.study import estimation
+
+    study(panel, min_observations=60).fit(workers=1)
+    assert capsys.readouterr() == ("", "")
+    monkeypatch.setattr(estimation, "PROGRESS_FROM", 10)
+    for workers in (1, 2):
+        study(panel, min_observations=60).fit(workers=workers)
+        shown = capsys.readouterr()
+        assert shown.out == ""
+        assert "estimation" in shown.err

@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -29,6 +30,9 @@ Ints = NDArray[np.int64]
 #: Events handled together. Small enough for the temporaries to stay in the
 #: second-level cache, large enough for numpy's overhead per call not to matter.
 CHUNK = 160
+
+#: From this many events on a progress bar is shown.
+PROGRESS_FROM = 250_000
 
 #: Regressors whose scaled cross-product matrix has a smaller reciprocal condition
 #: number than this are collinear on the window.
@@ -140,22 +144,28 @@ class LinearFit:
         return self.n_observations - self.n_coefficients
 
 
-def run_in_chunks(work: Callable[[slice], None], n: int, chunk: int = CHUNK, workers: int | None = None) -> None:
+def run_in_chunks(
+    work: Callable[[slice], None], n: int, chunk: int = CHUNK, workers: int | None = None, label: str = ""
+) -> None:
     """Call ``work`` on consecutive slices of ``range(n)``, on all cores when it pays.
 
     numpy releases the interpreter's lock inside its loops, so threads suffice and
     nothing is copied. Slices write to disjoint rows; the result does not depend
-    on the number of threads.
+    on the number of threads. With many events and a ``label`` a progress bar shows on stderr.
     """
     slices = [slice(start, min(start + chunk, n)) for start in range(0, n, chunk)]
     threads = min(workers or os.cpu_count() or 1, max(1, len(slices) // 8))
-    if threads == 1:
-        for part in slices:
-            work(part)
-        return
-    with ThreadPoolExecutor(threads) as pool:
-        # Leaving the with block waits; list() re-raises what a worker raised.
-        list(pool.map(work, slices))
+    quiet = not label or n < PROGRESS_FROM
+    with tqdm(total=n, desc=label, unit=" events", unit_scale=True, leave=False, disable=quiet) as bar:
+        if threads == 1:
+            for part in slices:
+                work(part)
+                bar.update(part.stop - part.start)
+            return
+        with ThreadPoolExecutor(threads) as pool:
+            # Going through the results waits for them and re-raises what a worker raised.
+            for part, _ in zip(slices, pool.map(work, slices), strict=True):
+                bar.update(part.stop - part.start)
 
 
 def gather(values: Floats, rows: Ints, first: Ints, length: int) -> Floats:
@@ -213,7 +223,9 @@ def fit_linear(panel: Panel, events: Events, estimation: tuple[int, int], worker
         gram_inverse=np.empty((n, p, p)),
         collinear=np.zeros(n, dtype=bool),
     )
-    run_in_chunks(lambda rows: _fit_chunk(panel, events.part(rows), estimation, fit, rows), n, workers=workers)
+    run_in_chunks(
+        lambda rows: _fit_chunk(panel, events.part(rows), estimation, fit, rows), n, workers=workers, label="estimation"
+    )
     return fit
 
 
@@ -355,7 +367,7 @@ def abnormal_returns(
         c[np.isnan(y)] = np.nan
         errors[rows] = c
 
-    run_in_chunks(work, len(events), chunk=16 * CHUNK, workers=workers)
+    run_in_chunks(work, len(events), chunk=16 * CHUNK, workers=workers, label="abnormal returns")
     return abnormal, errors
 
 

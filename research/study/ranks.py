@@ -132,7 +132,7 @@ def day_sums(
     def work(rows: slice) -> None:
         parts[rows.start] = task.sums(read(rows), rows)
 
-    run_in_chunks(work, masks.shape[1], chunk=_CHUNK, workers=workers)
+    run_in_chunks(work, masks.shape[1], chunk=_CHUNK, workers=workers, label="ranks")
     totals = [DaySums(int(mask.sum())) for mask in masks]
     # Added in a fixed order, so that the result does not depend on the threads.
     for start in sorted(parts):
