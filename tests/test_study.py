@@ -297,6 +297,7 @@ def test_two_kinds_on_one_day_zero_are_both_fitted(panel):
 def test_nothing_is_changed_in_the_callers_frames(panel):
     before = panel.returns.copy()
     results = fit(panel)
-    results.abnormal_returns.loc[:, :] = 0
+    table = results.abnormal_returns
+    table.loc[:, :] = 0
     pd.testing.assert_frame_equal(panel.returns, before)
     assert not (results.abnormal_returns == 0).all().all()

@@ -178,10 +178,9 @@ def _as_text(value: float | None, unit: str) -> str:
 
 def _added(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
     """Announcements that came in or went, by ticker."""
-    counts = [(version.get("inputs") or {}).get("counts") for version in (before, after)]
-    if not all(counts):
+    old, new = ((version.get("inputs") or {}).get("counts") or {} for version in (before, after))
+    if not old or not new:
         return
-    old, new = counts
     for word, one, other in (("added", new, old), ("gone", old, new)):
         more = {name: n - other.get(name, 0) for name, n in sorted(one.items()) if n > other.get(name, 0)}
         if more:
