@@ -11,8 +11,9 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --con
 report: $(VENV)/.report-ready
 	$(BIN)/earnings-study report META 2024-10-30
 
+# Two workers share the cores; linear algebra with threads of its own would only get in their way.
 test: $(VENV)/.test-ready
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 lab: $(VENV)/.lab-ready
 	$(BIN)/jupyter lab notebooks

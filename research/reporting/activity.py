@@ -8,6 +8,7 @@ from scipy import stats
 
 from research.market.prices import Prices
 from research.reporting import words
+from research.reporting._figure_data import behind
 from research.reporting.case import Case
 from research.reporting.plots import MUTED, ORANGE, RULE, Picture, _canvas, _styled
 from research.reporting.tables import Column, Fragment, number_column, paragraph, table
@@ -110,4 +111,7 @@ def activity_figure(found: pd.DataFrame, ticker: str) -> Picture:
     figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=12)
     most = int(found["u"].idxmax()) if found["u"].notna().any() else 0
     alt = f"{title}. Bars by relative day from {days[0]} to {days[-1]}; U is largest on day {most}."
-    return Picture(figure, alt, "Dashed: what U is on average on an ordinary day.")
+    headings = {"relative_day": "relative day"} | {name: titles[name] for name in shown}
+    return Picture(
+        figure, alt, "Dashed: what U is on average on an ordinary day.", behind(found.reset_index(), headings)
+    )

@@ -189,8 +189,9 @@ def _is_table(data: Any) -> bool:
 def _datum(value: Any) -> str:
     if value is None or value != value:  # NaN
         return "–"
-    if isinstance(value, float):
-        return f"{value:.6g}".replace("-", "\N{MINUS SIGN}")
+    if isinstance(value, int | float):
+        text = f"{value:.6g}" if isinstance(value, float) else str(value)
+        return text.replace("-", "\N{MINUS SIGN}")
     return html.escape(str(value))
 
 

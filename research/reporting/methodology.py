@@ -323,8 +323,9 @@ def definitions(validation: Validation) -> Fragment:
     return facts(
         {
             "replication": f"{first.n_events} events of as many firms; estimation window "
-            f"[{first.estimation[0]}, {first.estimation[1]}], event window [−5, +5], market model; day zero follows "
-            "from an instant before the open or after the close before, half of each",
+            f"[{words.number(first.estimation[0], 0)}, {words.number(first.estimation[1], 0)}], "
+            "event window [−5, +5], market model; "
+            "day zero follows from an instant before the open or after the close before, half of each",
             "returns": f"alpha + beta x market + residual; market N(0.03%, {_share(MARKET_SD, 0)}), "
             f"beta U({BETAS[0]}, {BETAS[1]}), residual standard deviation U({_share(SIGMAS[0], 1)}, "
             f"{_share(SIGMAS[1], 1)})",

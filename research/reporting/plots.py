@@ -10,7 +10,7 @@ import functools
 import io
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import matplotlib as mpl
@@ -23,6 +23,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from research.reporting import words
+from research.reporting._figure_data import behind, metadata
 
 if TYPE_CHECKING:
     from research.study.results import EventStudyResults
@@ -70,11 +71,15 @@ _DECIMALS = re.compile(r"(\.\d{2})\d+")
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure with its text alternative and caption, as Jupyter and the report show it."""
+    """A figure with its text alternative, caption and data, as Jupyter and the report show it.
+
+    ``data`` are the numbers that are drawn, under headings with units; the report folds them under the figure.
+    """
 
     figure: Figure
     alt: str
     caption: str = ""
+    data: pd.DataFrame | None = field(default=None, compare=False)
 
     def svg(self) -> str:
         """The figure as SVG, the same bytes however often it is asked for."""
@@ -89,7 +94,9 @@ class Picture:
         return _PLACES.sub(lambda found: _DECIMALS.sub(r"\1", found[0]), buffer.getvalue())
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, str], dict[str, Any]]:
-        described = {"alt": self.alt, "caption": self.caption}
+        described: dict[str, Any] = {"alt": self.alt, "caption": self.caption}
+        if self.data is not None:
+            described["data"] = metadata(self.data)
         return {"image/svg+xml": self.svg(), "text/plain": self.alt}, {"image/svg+xml": described}
 
     def __repr__(self) -> str:
@@ -177,7 +184,14 @@ def event_path(path: pd.DataFrame, ticker: str) -> Picture:
         f"band {words.interval(last['car_low'], last['car_high'])}."
     )
     caption = "The band widens with the days summed; it comes from the estimation window's residual variance."
-    return Picture(figure, alt, caption)
+    headings = {
+        "relative_day": "relative day",
+        "ar": "abnormal return, %",
+        "car": "running sum, %",
+        "car_low": "sum, 95% from, %",
+        "car_high": "to, %",
+    }
+    return Picture(figure, alt, caption, behind(path.rename_axis("relative_day").reset_index(), headings))
 
 
 @_styled
@@ -234,7 +248,14 @@ def own_days(table: pd.DataFrame, this: pd.Series, ticker: str) -> Picture:
         f"This one is {words.percent(this['ar'])}; {larger} earlier ones were larger in absolute size."
     )
     caption = "One mark an announcement. Rows: EPS against the estimate, in line within 1%. In brackets: how many."
-    return Picture(figure, alt, caption)
+    columns = ["day_zero", "ar", "surprise"]
+    drawn = pd.DataFrame(
+        [*table[columns].itertuples(index=False, name=None), ("this announcement", this["ar"], this["surprise"])],
+        columns=pd.Index(columns),
+        dtype=object,
+    )
+    headings = {"day_zero": "day zero", "ar": "abnormal return, %", "surprise": "earnings surprise"}
+    return Picture(figure, alt, caption, behind(drawn, headings))
 
 
 @_styled
@@ -270,7 +291,9 @@ def side_by_side(table: pd.DataFrame, ticker: str) -> Picture:
     alt = "Points with intervals: " + "; ".join(
         f"{row.label}: {words.percent(row.ar)} ({words.interval(row.low, row.high)})" for row in table.itertuples()
     )
-    return Picture(figure, alt, "Intervals from the residual spread of ordinary days under each model.")
+    headings = {"label": "benchmark", "ar": "abnormal return, %", "low": "95% from, %", "high": "to, %"}
+    caption = "Intervals from the residual spread of ordinary days under each model."
+    return Picture(figure, alt, caption, behind(table, headings))
 
 
 @_styled
@@ -304,8 +327,6 @@ def residual_check(estimation: pd.DataFrame, ticker: str) -> Picture:
         f"Residuals of {ticker}'s estimation window; {outside} of {len(residuals)} beyond two standard deviations; "
         f"{len(cut)} days cut."
     )
-    return Picture(
-        figure,
-        alt,
-        "Shaded: days -1 to +1 around the firm's other announcements, left out of the estimation.",
-    )
+    caption = "Shaded: days -1 to +1 around the firm's other announcements, left out of the estimation."
+    headings = {"session": "session", "residual": "residual, %", "cut": "cut"}
+    return Picture(figure, alt, caption, behind(estimation.rename_axis("session").reset_index(), headings))

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 
 from research.analysis.response import ArctanResponse
 from research.reporting import words
+from research.reporting._figure_data import MOST_POINTS, behind, in_groups, wide
 from research.reporting.plots import BLUE, INK, MUTED, ORANGE, RULE, Picture, _canvas, _percent_axis, _styled
 
 #: Colours and dashes of the classes of surprise.
@@ -75,7 +76,8 @@ def class_paths(paths: pd.DataFrame, counts: Mapping[str, int]) -> Picture:
         "Sum from the window's first day; in brackets the number of announcements. Bands: 95%, errors clustered by day "
         "zero. The grey bar is day zero."
     )
-    return Picture(figure, alt, caption)
+    data = wide(paths, "class", {name: name for name in CLASS_STYLE}, "estimate", list(CLASS_STYLE))
+    return Picture(figure, alt, caption, data)
 
 
 @_styled
@@ -122,7 +124,16 @@ def response(frame: pd.DataFrame, curve: ArctanResponse, window: tuple[int, int]
         "One dot an announcement; the curve is CAR = a + b arctan(c surprise), fitted to all of them. "
         f"Not shown: {words.count(outside, 'surprise')} beyond {words.percent(limit, 0, signed=False)}."
     )
-    return Picture(figure, alt, caption)
+    return Picture(figure, alt, caption, _response_data(frame[inside], curve))
+
+
+def _response_data(frame: pd.DataFrame, curve: ArctanResponse) -> pd.DataFrame:
+    """The dots with the fit at their surprise; means of groups where there are too many to list."""
+    if len(frame) > MOST_POINTS:
+        return in_groups(frame["eps_surprise"], frame["car"], ("surprise", "CAR"))
+    fitted = frame.assign(fit=curve.predict(frame["eps_surprise"].to_numpy())).sort_values("eps_surprise")
+    headings = {"eps_surprise": "EPS surprise, %", "class": "class", "car": "CAR, %", "fit": "fit, %"}
+    return behind(fitted, headings)
 
 
 @_styled
@@ -157,7 +168,9 @@ def without_each(table: pd.DataFrame, whole: float, what: str) -> Picture:
         f"Points with intervals, one for each company left out, from {words.percent(low)} without {table.index[0]} to "
         f"{words.percent(high)} without {table.index[-1]}; {words.percent(whole)} with all."
     )
-    return Picture(figure, alt, "Dashed: with all companies. Each row leaves out the company it names.")
+    headings = {"left_out": "left out", "estimate": f"{what}, %", "low": "95% from, %", "high": "to, %"}
+    caption = "Dashed: with all companies. Each row leaves out the company it names."
+    return Picture(figure, alt, caption, behind(table.rename_axis("left_out").reset_index(), headings))
 
 
 @_styled
@@ -224,7 +237,18 @@ def specification_curve(table: pd.DataFrame, what: str) -> Picture:
         "excludes zero. Rule date takes the calendar date for day zero, as a table without hours would; next session "
         "starts one day late."
     )
-    return Picture(figure, alt, caption)
+    spans = {name: [f"[{a}, {b}]" for a, b in ordered[name]] for name in ("window", "estimation")}
+    headings = {
+        "window": "window",
+        "model": "model",
+        "estimation": "estimation",
+        "day_zero_rule": "day zero",
+        "estimate": "estimate, %",
+        "low": "95% from, %",
+        "high": "to, %",
+        "primary": "declared beforehand",
+    }
+    return Picture(figure, alt, caption, behind(ordered.assign(**spans), headings))
 
 
 @_styled
@@ -278,7 +302,8 @@ def drift_paths(paths: pd.DataFrame, names: Sequence[str], counts: Sequence[int]
         f"Groups: {label}; in brackets their numbers. A position that has ended (two sessions before the next "
         "announcement) stays at its last value. Bands: 95%, errors clustered by calendar quarter."
     )
-    return Picture(figure, alt, caption)
+    banded = list(range(n)) if n == 3 else [0, n - 1]
+    return Picture(figure, alt, caption, wide(paths, "group", dict(enumerate(names)), "car", banded))
 
 
 @_styled
@@ -315,7 +340,15 @@ def long_short(table: pd.DataFrame) -> Picture:
         f"{row.label}: {words.percent(row.estimate)} ({words.interval(row.low, row.high)})"
         for row in table.itertuples()
     )
-    return Picture(figure, alt, "Orange: the headline, a benchmark without an estimated intercept.")
+    headings = {
+        "label": "measure, benchmark: inference",
+        "estimate": "best minus worst, %",
+        "low": "95% from, %",
+        "high": "to, %",
+        "headline": "headline",
+    }
+    caption = "Orange: the headline, a benchmark without an estimated intercept."
+    return Picture(figure, alt, caption, behind(table, headings))
 
 
 @_styled
@@ -350,4 +383,21 @@ def calendar_time(returns: pd.DataFrame) -> Picture:
         "Equal weights, rebalanced daily, no costs. Breaks: days with too few firms in a leg. "
         "Not adjusted for the market."
     )
-    return Picture(figure, alt, caption)
+    return Picture(figure, alt, caption, _years(returns.loc[held[0] : held[-1]]))
+
+
+def _years(returns: pd.DataFrame) -> pd.DataFrame:
+    """The calendar-time portfolio by year: thousands of days are too many to list."""
+    found = returns.groupby(returns.index.year).agg(
+        days=("long_short", "count"), total=("long_short", "sum"), long=("n_long", "mean"), short=("n_short", "mean")
+    )
+    found["running"] = found["total"].cumsum()
+    headings = {
+        "year": "year",
+        "days": "days held",
+        "total": "sum of daily returns, %",
+        "running": "running sum, %",
+        "long": "firms held long, mean",
+        "short": "firms held short, mean",
+    }
+    return behind(found.rename_axis("year").reset_index(), headings)

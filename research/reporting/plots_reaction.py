@@ -88,7 +88,7 @@ def evening(reaction: Reaction, ticker: str, timezone: Any) -> Picture:
         0, 1.075, "The same move in legs", transform=right.transAxes, fontsize=11.5, fontweight="bold", va="bottom"
     )
     right.text(0, 1.02, "log return, per cent: the legs add up", transform=right.transAxes, fontsize=9.5, color=MUTED)
-    return Picture(figure, _alt(reaction, title, timezone), _caption(reaction, shown))
+    return Picture(figure, _alt(reaction, title, timezone), _caption(reaction, shown), _stations(reaction, timezone))
 
 
 def evening_title(reaction: Reaction, ticker: str, timezone: Any) -> str:
@@ -383,10 +383,38 @@ def legs(reaction: Reaction, timezone: Any = None) -> Picture:
     names = leg_names(reaction, timezone)
     largest = int(np.argmax(np.abs(values)))
     ax.set_title(f"The largest leg: {names[largest]}, {words.number(values[largest], 2, signed=True)} log per cent")
-    return Picture(
-        figure, "Waterfall of log legs: " + _leg_list(reaction, timezone),
-        "Log returns, so that the legs add up exactly to the close-to-close return.",
-    )  # fmt: skip
+    caption = "Log returns, so that the legs add up exactly to the close-to-close return."
+    alt = "Waterfall of log legs: " + _leg_list(reaction, timezone)
+    return Picture(figure, alt, caption, _leg_data(reaction, timezone))
+
+
+def _leg_data(reaction: Reaction, timezone: Any) -> pd.DataFrame:
+    """The legs, the market's own beside them, and their total, in log per cent."""
+    data = pd.DataFrame({"leg": leg_names(reaction, timezone)})
+    data["log return, log %"] = 100 * reaction.segments["value"].to_numpy()
+    if reaction.market is not None:
+        data["market's own leg, log %"] = 100 * reaction.market.legs["value"].to_numpy()
+    # As in the picture: the market has no total where it lacks a leg.
+    data.loc[len(data)] = ["total", *(data[name].sum(skipna=False) for name in data.columns[1:])]
+    return data
+
+
+def _stations(reaction: Reaction, timezone: Any) -> pd.DataFrame:
+    """The boundaries with their prices, each with the leg that ends there: what both panels have in common.
+
+    The minutes between them are left out; they are the bars of the source.
+    """
+    points, legs_ = reaction.points, _leg_data(reaction, timezone)
+    data = pd.DataFrame(
+        {
+            "station": [_STATIONS[label] for label in points["label"]],
+            "exchange time": [at.tz_convert(timezone) for at in points["at"]],
+            "price, dollars": [words.number(price, 2) for price in points["price"]],
+            "change from the close before, %": 100 * (points["price"] / float(points["price"].iloc[0]) - 1),
+        }
+    ).reset_index(drop=True)
+    # The first leg ends at the second station; the total stays with the legs.
+    return data.join(legs_.iloc[:-1].set_axis(range(1, len(legs_))).rename(columns={"leg": "leg that ends there"}))
 
 
 def _leg_list(reaction: Reaction, timezone: Any) -> str:

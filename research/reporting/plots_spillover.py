@@ -7,6 +7,7 @@ import pandas as pd
 
 from research.analysis.spillover import TIERS, Pass, Spillover
 from research.reporting import words
+from research.reporting._figure_data import MOST_POINTS, behind, in_groups
 from research.reporting.plots import BLUE, GREEN, INK, MUTED, ORANGE, RULE, Picture, _canvas, _percent_axis, _styled
 
 _COLOURS = {"clean": BLUE, "adjacent": "#8c8c8c", "confounded": ORANGE}
@@ -63,7 +64,18 @@ def neighbours(day: Spillover) -> Picture:
     caption = (
         "Diamonds: announcer, and each tier as one portfolio. Clean peers had no news of their own within one session."
     )
-    return Picture(figure, alt, caption)
+    drawn = pd.DataFrame(
+        [(name, tier, *(row[key] for key in ("car", "low", "high"))) for name, tier, row, _ in rows],
+        columns=["name", "tier", "car", "low", "high"],
+    )
+    headings = {
+        "name": "company or portfolio",
+        "tier": "tier",
+        "car": "abnormal return, %",
+        "low": "95% from, %",
+        "high": "to, %",
+    }
+    return Picture(figure, alt, caption, behind(drawn, headings))
 
 
 @_styled
@@ -110,4 +122,14 @@ def panel(table: pd.DataFrame, through: Pass, ticker: str, this: pd.Timestamp | 
         _percent_axis(axis)
     alt = f"Scatter of {words.count(len(table), 'pair')} of abnormal returns, peer against {ticker}; {title}."
     ring = "; ringed: the announcement of this report" if marked.any() else ""
-    return Picture(figure, alt, f"One dot a peer and announcement{ring}.")
+    if len(table) > MOST_POINTS:
+        data = in_groups(table["announcer_car"], table["car"], (f"return of {ticker}", "return of peers"))
+    else:
+        headings = {
+            "day_zero": "day zero",
+            "peer": "peer",
+            "announcer_car": f"abnormal return of {ticker}, %",
+            "car": "abnormal return of the peer, %",
+        }
+        data = behind(table, headings)
+    return Picture(figure, alt, f"One dot a peer and announcement{ring}.", data)
