@@ -27,9 +27,9 @@ from tqdm import tqdm
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-#: Events handled together. Small enough for the temporaries to stay in the
-#: second-level cache, large enough for numpy's overhead per call not to matter.
-CHUNK = 160
+#: Events handled together: few enough for the temporaries to stay in cache, enough for
+#: numpy's overhead a call, during which threads wait for each other, not to matter.
+CHUNK = 1024
 
 #: From this many events on a progress bar is shown.
 PROGRESS_FROM = 250_000
@@ -239,7 +239,6 @@ def _fit_chunk(panel: Panel, events: Events, estimation: tuple[int, int], fit: L
     # Rows without an observation are settled below; 1 keeps the arithmetic quiet.
     m_safe = np.maximum(m, 1.0)
 
-    largest = np.maximum(y.max(axis=1), -y.min(axis=1))
     y_mean = y.sum(axis=1) / m_safe if panel.constant else np.zeros(len(y))
     if panel.constant:
         y -= y_mean[:, None]
@@ -262,8 +261,8 @@ def _fit_chunk(panel: Panel, events: Events, estimation: tuple[int, int], fit: L
         y -= z
     ssr = np.einsum("ij,ij->i", y, y)
     # Residuals at the level of rounding are zero: a stock that is its own market.
-    rounding = 8 * np.finfo(np.float64).eps * largest
-    ssr[ssr <= m * rounding**2] = 0.0
+    rounding = 8 * np.finfo(np.float64).eps
+    ssr[ssr <= rounding**2 * (total + m * y_mean**2)] = 0.0
 
     df = m - panel.n_coefficients
     undefined = (df <= 0) | collinear
@@ -367,7 +366,7 @@ def abnormal_returns(
         c[np.isnan(y)] = np.nan
         errors[rows] = c
 
-    run_in_chunks(work, len(events), chunk=16 * CHUNK, workers=workers, label="abnormal returns")
+    run_in_chunks(work, len(events), chunk=2 * CHUNK, workers=workers, label="abnormal returns")
     return abnormal, errors
 
 
