@@ -1,4 +1,4 @@
-"""How much happened, whichever way: abnormal volume and Beaver's U around one announcement (METHODS 3.9)."""
+"""How much happened, whichever way: abnormal volume and Beaver's U around announcements (METHODS 3.9)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from research.reporting._figure_data import behind
 from research.reporting.case import Case
 from research.reporting.plots import MUTED, ORANGE, RULE, Picture, _canvas, _styled
 from research.reporting.tables import Column, Fragment, number_column, paragraph, table
-from research.study.activity import abnormal_volume, beaver_u
+from research.study.activity import abnormal_volume, average_u, average_volume, beaver_u
+from research.study.results import EventStudyResults
 
 #: Relative days that the table shows; the picture has the whole window.
 _NEAR = (-2, 2)
@@ -115,3 +116,57 @@ def activity_figure(found: pd.DataFrame, ticker: str) -> Picture:
     return Picture(
         figure, alt, "Dashed: what U is on average on an ordinary day.", behind(found.reset_index(), headings)
     )
+
+
+def average_activity(results: EventStudyResults, prices: Prices | None) -> pd.DataFrame:
+    """Mean U and mean abnormal log volume by relative day over all used events.
+
+    Returns
+    -------
+    DataFrame indexed by relative day
+        ``mean_u, expected, u_p_value`` (cross-sectional t of U minus its expectation) and
+        ``n_events``; ``volume, volume_p_value, n_volume`` where there are volumes.
+    """
+    u = average_u(results)
+    table_ = u[["mean_u", "expected", "n_events"]].assign(u_p_value=u["t_p_value"])
+    volume = None if prices is None or "volume" not in prices.fields else abnormal_volume(results, prices.log_volume())
+    if volume is not None and volume.notna().any(axis=None):
+        mean = average_volume(volume)
+        table_ = table_.assign(volume=mean["mean"], volume_p_value=mean["p_value"], n_volume=mean["n_events"])
+    return table_
+
+
+def average_activity_sentence(found: pd.DataFrame) -> Fragment:
+    """Day zero's variance and volume over all events in words."""
+    zero = found.loc[0]
+    text = (
+        f"On day zero the squared abnormal return over its forecast variance is on average "
+        f"{words.number(zero['mean_u'], 1)}, where ordinary days would give {words.number(zero['expected'], 2)} "
+        f"({words.count(int(zero['n_events']), 'announcement')})."
+    )
+    if "volume" in found:
+        text += (
+            f" Log volume lies {words.number(zero['volume'], 1)} standard deviations above its mean in the estimation "
+            f"window ({words.count(int(zero['n_volume']), 'announcement')} with volumes)."
+        )
+    else:
+        text += " The source has no volumes for these announcements."
+    return paragraph(f"{text} The p-values assume independent announcements.")
+
+
+def average_activity_table(found: pd.DataFrame) -> Fragment:
+    """Mean U and abnormal volume of the days next to the announcement."""
+    near = found.loc[max(-3, found.index[0]) : min(5, found.index[-1])].reset_index()
+    columns: dict[str, Column | str] = {
+        "relative_day": Column("day", lambda day: words.number(day, 0, signed=True)),
+        "mean_u": number_column("mean U"),
+        "u_p_value": Column("p", words.p_value),
+        "n_events": Column("announcements", lambda n: f"{n:,.0f}"),
+    }
+    if "volume" in near:
+        columns |= {
+            "volume": number_column("abnormal log volume, sd"),
+            "volume_p_value": Column("p, volume", words.p_value),
+            "n_volume": Column("with volumes", lambda n: f"{n:,.0f}"),
+        }
+    return table(near, columns, caption="How much happened, whichever way.", mark=lambda row: row["relative_day"] == 0)
