@@ -18,11 +18,7 @@ test: $(VENV)/.test-ready
 lab: $(VENV)/.lab-ready
 	$(BIN)/jupyter lab notebooks
 
-lint: $(VENV)/.bench-ready: $(VENV)/.report-ready
-	$(PIP) --editable '.[bench]'
-	@touch $@
-
-$(VENV)/.lint-ready
+lint: $(VENV)/.lint-ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
