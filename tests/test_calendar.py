@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import pickle
-import time
 from functools import cache
 from zoneinfo import ZoneInfo
 
@@ -395,13 +394,3 @@ def test_value_semantics():
     assert repr(XNYS) == "TradingCalendar('XNYS', 1990-01-02..2030-12-31)"
     with pytest.raises(AttributeError):
         XNYS.code = "XLON"
-
-
-def test_a_million_instants_in_two_seconds():
-    low, high = pd.Timestamp("1990-01-03").value, pd.Timestamp("2030-12-01").value
-    nanoseconds = np.random.default_rng(7).integers(low, high, 1_000_000)
-    instants = pd.DatetimeIndex(nanoseconds.view("datetime64[ns]")).tz_localize("UTC")
-    began = time.process_time()
-    timing, day_zero = XNYS.timing(instants), XNYS.day_zero(instants)
-    assert time.process_time() - began < 2
-    assert len(timing) == len(day_zero) == 1_000_000

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import time
 import warnings
 
 import exchange_calendars
@@ -336,20 +335,3 @@ def test_unknown_sources_name_what_is_allowed(spec):
     with pytest.raises(UsageError, match="files:DIR") as caught:
         open_source(spec)
     assert caught.value.exit_code == 2
-
-
-def test_loading_is_quick():
-    sample.prices()  # calendars are built once per process, by whoever comes first
-    for cached in (
-        sample._earnings,
-        sample._price_rows,
-        sample._prices,
-        sample._actions,
-        sample._market_levels,
-    ):
-        cached.cache_clear()
-    start = time.perf_counter()
-    sample.announcements()
-    sample.prices()
-    sample.market_returns()
-    assert time.perf_counter() - start < 2.0
