@@ -52,7 +52,7 @@ def shelf(tmp_path):
     return tmp_path
 
 
-def start(shelf: Path, *arguments: object, limit: int | None = None) -> subprocess.Popen:
+def start(shelf: Path, *arguments: object, limit: int | None = None, temporary: Path | None = None) -> subprocess.Popen:
     """The command in a process of its own, with our notebooks and a folder for temporary files of its own."""
     script = (
         "import sys, pathlib\nfrom research.reporting import _parameters\n"
@@ -60,7 +60,12 @@ def start(shelf: Path, *arguments: object, limit: int | None = None) -> subproce
         f"sys.argv[1:] = {[str(one) for one in arguments]!r}\nfrom research.cli import main\nsys.exit(main())"
     )
     home = str(Path(research.__file__).parent.parent)
-    environment = {**os.environ, "PYTHONPATH": home, "TMPDIR": str(shelf / "tmp"), "PLANTED_SECRET": SECRET}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": home,
+        "TMPDIR": str(temporary or shelf / "tmp"),
+        "PLANTED_SECRET": SECRET,
+    }
     return subprocess.Popen(
         [sys.executable, "-P", "-c", script],
         stdout=subprocess.PIPE,
@@ -239,6 +244,18 @@ def test_output_folder_that_vanishes(shelf):
     assert "cannot write (No such file or directory)" in err
     assert not reports.exists()
     assert finish(start(shelf, "rerun", schedule(shelf, "rude")))[0] == 1
+
+
+def test_folder_for_temporary_files_with_a_very_long_name(shelf):
+    """Local sockets have addresses of about a hundred bytes; batch systems have longer folders."""
+    write_notebook(shelf / "shelf" / "one.ipynb", FINISH + "complete({'n': n})")
+    deep = shelf / ("a" * 60) / ("b" * 60)
+    deep.mkdir(parents=True)
+    path = schedule(shelf, "one")
+    assert len(str(deep)) > 120
+    status, out, err = finish(start(shelf, "rerun", path, temporary=deep))
+    assert (status, out) == (0, f"{shelf / 'reports' / 'one' / 'report.html'}\n"), err
+    assert list(deep.iterdir()) == []
 
 
 def test_full_temporary_folder_is_told(tmp_path, monkeypatch):

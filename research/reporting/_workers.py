@@ -10,9 +10,11 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
@@ -20,7 +22,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from research.errors import ResearchError
+from research.errors import ReportError, ResearchError
 from research.reporting._publishing import scratch_folder
 from research.reporting._schedule import Task
 
@@ -34,6 +36,10 @@ _PRELOADED = [
     "research.sources.protocol",
 ]
 _SAFE_PATH = "PYTHONSAFEPATH"
+#: Longest folder for temporary files, in bytes: the address of a local socket inside it may
+#: have about 100 (108 on Linux, 104 on macOS), of which the names that Python adds take 32.
+_LONGEST_FOLDER = 68
+_SHORT_FOLDERS = ("/tmp", "/var/tmp", "/dev/shm")
 #: Seconds beyond a report's own limit for starting, retrying, rendering and publishing.
 _GRACE = 90.0
 #: Seconds that a process has for its own end.
@@ -108,9 +114,31 @@ def _start_server(context: Any) -> None:
     before = os.environ.get(_SAFE_PATH)
     os.environ[_SAFE_PATH] = "1"
     try:
-        forkserver.ensure_running()
+        with _short_folder():
+            forkserver.ensure_running()
     finally:
         _restore_safe_path(before)
+
+
+@contextmanager
+def _short_folder() -> Iterator[None]:
+    """Let temporary files made inside have a name short enough for the address of a socket.
+
+    ``TMPDIR`` of a batch system or a test may be far longer; everything else stays there.
+    """
+    before = tempfile.tempdir
+    if len(os.fsencode(tempfile.gettempdir())) > _LONGEST_FOLDER:
+        short = next((folder for folder in _SHORT_FOLDERS if os.access(folder, os.W_OK | os.X_OK)), None)
+        if short is None:
+            raise ReportError(
+                "the name of the folder for temporary files is too long for a local socket",
+                remedy=f"Set TMPDIR to a folder whose name has at most {_LONGEST_FOLDER} bytes.",
+            )
+        tempfile.tempdir = short
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
 
 
 def _restore_safe_path(before: str | None) -> None:
