@@ -120,6 +120,13 @@ SHAPES = {
         ".".join(reversed(line[:10].split("-"))) + line[10:] if line[0] == "2" else line
         for line in long_prices().splitlines()
     ),
+    "midnights with an offset": long_prices()
+    .replace(",ACME", " 00:00:00-05:00,ACME")
+    .replace(",ZZZ", "T00:00:00Z,ZZZ"),
+    "row numbers of pandas, wide": "\n".join(
+        f"{i - 1 if i else 'Unnamed: 0'},{line}" for i, line in enumerate(wide_prices().splitlines())
+    ),
+    "row numbers of R, wide": "\n".join(f'"{i or ""}",{line}' for i, line in enumerate(wide_prices().splitlines())),
     "month names": long_prices().replace("2024-03-04", "04-Mar-2024").replace("2024-03-05", '"Mar 5, 2024"'),
 }
 
@@ -171,6 +178,24 @@ def test_parquet_is_as_good_as_csv(folder):
         source = FilesSource(directory)
         assert_expected(source)
         assert list(source.announcements().timed()["day_zero"]) == [pd.Timestamp("2024-03-06")] * 2
+
+
+def test_parquet_dates_as_databases_keep_them(folder):
+    frame = pd.DataFrame({"ticker": "ACME", "close": ACME})
+    numbers = frame.assign(date=[int(day.replace("-", "")) for day in DAYS])
+    zoned = frame.set_index(pd.DatetimeIndex(DAYS, tz="America/New_York", name="Date"))
+    for table in (numbers, zoned, frame.assign(date=pd.DatetimeIndex(DAYS, tz="UTC"))):
+        prices = FilesSource(folder({"prices.parquet": table})).prices()
+        assert list(prices.sessions) == [pd.Timestamp(day) for day in DAYS]
+    for wrong in (
+        numbers.assign(date=45355),
+        numbers.assign(date=True),
+        zoned.set_index(zoned.index.tz_convert("UTC")),
+    ):
+        with pytest.raises(InputError) as caught:
+            FilesSource(folder({"prices.parquet": wrong})).prices()
+        assert {column for _, column in rows_of(caught)} == {"date"}
+        assert len(caught.value.rows) == 5
 
 
 def test_parquet_tickers_that_are_no_text(folder):
@@ -321,6 +346,24 @@ def test_wide_returns_in_percent(folder):
     assert FilesSource(told).returns().to_numpy().tolist() == pytest.approx(np.array([[0.015, -0.025], [-0.01, 0.03]]))
 
 
+@pytest.mark.parametrize("name", ["returns", "market"])
+def test_returns_too_large_for_decimals_are_named_until_the_unit_is_stated(folder, name):
+    percent = [0.9, -0.8, 0.3, 0.55, -0.05]  # none below -1, so no single cell gives it away
+    text = "date,ret\n" if name == "market" else "date,ACME\n"
+    text += "".join(f"{day},{value}\n" for day, value in zip(DAYS, percent, strict=True))
+
+    def read(toml=""):
+        tables = {"prices": wide_prices(), name: text}
+        source = FilesSource(folder({"columns.toml": toml}, **tables))
+        return source.market_returns() if name == "market" else source.returns()["ACME"]
+
+    with pytest.raises(InputError, match=r"returns would exceed 55% a day.*returns_unit") as caught:
+        read()
+    assert {row.split()[0] for row, _ in rows_of(caught)} == {"2", "3", "5"}
+    assert read('returns_unit = "percent"').tolist() == pytest.approx([value / 100 for value in percent])
+    assert read('returns_unit = "decimal"').tolist() == percent
+
+
 def test_percent_signs_in_a_file_of_percents_count_once(folder):
     text = "date,ACME\n2024-03-04,1.5%\n2024-03-05,-2\n"
     told = FilesSource(folder({"columns.toml": 'returns_unit = "percent"'}, returns=text))
@@ -365,6 +408,18 @@ def test_market_file_without_symbol_answers_to_any(folder):
     assert market.tolist() == [0.01, 0.02]
 
 
+def test_the_only_symbol_of_a_market_file_is_the_market(folder):
+    one = "date,ticker,close\n2024-03-04,SPY,100\n2024-03-05,SPY,110\n"
+    assert FilesSource(folder(prices=wide_prices(), market=one)).market_symbol == "SPY"
+    assert FilesSource(folder(market=one + "2024-03-04,QQQ,10\n")).market_symbol is None
+    assert FilesSource(folder(market="date,close\n2024-03-04,100\n")).market_symbol is None
+
+
+def test_a_market_file_without_a_number_is_refused(folder):
+    with pytest.raises(InputError, match=r"market\.csv has no number"):
+        FilesSource(folder(prices=wide_prices(), market="date,close\n2024-03-04,\n2024-03-05,N/A\n")).market_returns()
+
+
 def test_market_levels_must_be_levels(folder):
     text = "date,close\n2024-03-04,0\n2024-03-05,-1\n2024-03-05,5\n2024-03-09,5\n"
     with pytest.raises(InputError) as caught:
@@ -407,6 +462,21 @@ def test_bars(folder):
     assert told.intraday("ZZZ", "2024-03-06").frame.index[0] == pd.Timestamp("2024-03-05T21:00Z")
 
 
+def test_bars_are_found_whatever_the_case_of_their_name_or_under_an_old_ticker(folder):
+    files = {"intraday/acme_2024-03-05.csv": "ts,close\n2024-03-05T21:00Z,10\n2024-03-05T21:01Z,11\n"}
+    files["intraday/OLD_2024-03-06.csv"] = files["intraday/acme_2024-03-05.csv"].replace("03-05", "03-06")
+    files |= {"columns.toml": '[aliases]\nOLD = "ZZZ"\n', "intraday/.hidden.csv": "x", "intraday/notes.txt": "x"}
+    source = FilesSource(folder(files, prices=wide_prices()))
+    assert len(source.intraday("ACME", "2024-03-05").frame) == 2
+    assert len(source.intraday("ZZZ", "2024-03-06").frame) == 2
+
+
+@pytest.mark.parametrize("name", ["ACME_20240305.csv", "ACME.csv", "ACME_2024-13-05.parquet"])
+def test_bars_whose_name_says_nothing_are_named(folder, name):
+    with pytest.raises(SourceError, match=f"names do not say.*{name}"):
+        FilesSource(folder({f"intraday/{name}": "ts,close\n"}, prices=wide_prices()))
+
+
 # --- what is refused --------------------------------------------------------------------
 
 
@@ -440,12 +510,16 @@ BAD_TABLES = {
     "sep line only": ("sep=;\n", "no rows"),
     "header only": ("date,ticker,close\n", "no rows"),
     "workbook": (b"PK\x03\x04rest", "Excel"),
+    "old workbook": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "Excel"),
+    "gzip": (b"\x1f\x8b\x08\x00\x00", "gzip"),
+    "parquet": (b"PAR1\x15\x04", "Parquet"),
+    "web page": ("\n<!DOCTYPE html>\n<html><body>Sign in, please</body></html>\n", "web page"),
     "nul bytes": (b"date,ticker\x00", "NUL"),
     "open quote": ('date,ticker,close\n2024-03-04,"ACME,5\n', "quotation"),
     "same name": ("date,ticker,close,close\n2024-03-04,A,1,1\n", "same name"),
     "wrong name": ("date,ticker,clsoe\n2024-03-04,A,1\n", "columns.toml"),
     "nothing known": ("a,b,c\n1,2,3\n", r"\[prices\] date"),
-    "one ticker without its name": ("Date,Open,High,Low,Close\n2024-03-04,1,1,1,1\n", "ticker"),
+    "one ticker without its name": ("Date,Open,High,Low,Close\n2024-03-04,1,1,1,1\n", "ticker.*one company"),
     "dates alone": ("date\n2024-03-04\n", "ticker"),
     "only blanks": ("date,ACME\n2024-03-04,\n", "no number"),
 }
@@ -483,6 +557,8 @@ def test_every_bad_cell_is_named_with_its_line(folder):
         "3/8/24,ACME,7\n"
         "2024-03-09,ACME,8\n"
         "2024-03-08,ACME,-8\n"
+        "2024-03-11,ACME,1_000\n"
+        "2024-03-12,,9\n"
     )
     with pytest.raises(InputError) as caught:
         FilesSource(folder(prices=text)).prices()
@@ -496,7 +572,10 @@ def test_every_bad_cell_is_named_with_its_line(folder):
         ("9", "date"),
         ("10", "date"),
         ("11", "close"),
+        ("12", "close"),
+        ("13", "ticker"),
     }
+    assert "row 13, ticker: is missing\n" in f"{caught.value}\n"
     message = str(caught.value)
     assert "2024-03-06" in message  # what the serial number 45357 would be
     assert "prices.csv" in message

@@ -31,7 +31,8 @@ def text_column(table: Table, name: str) -> tuple[pd.Series, list[Offence]]:
             cell = str(cell)
         texts.append(cell if isinstance(cell, str) else "")
         if not texts[-1]:
-            wrong.append((line, name, None if isinstance(cell, str) or pd.isna(cell) else cell, "is no text"))
+            missing = isinstance(cell, str) or pd.isna(cell)
+            wrong.append((line, name, None if missing else cell, "is missing" if missing else "is no text"))
     return pd.Series(texts, index=table.frame.index, name=name, dtype=object), wrong
 
 
@@ -64,7 +65,8 @@ def refused(name: str, found: list[Offence], error: InputError | None = None) ->
         new = np.array([(str(row), column) not in mine for row, column in pairs], dtype=bool)
         rows = pd.concat([rows, error.rows[new]], ignore_index=True) if found else error.rows
         kind = type(error)
-    rows = rows.assign(value=[_plain(value) for value in rows["value"]])
+    values = pd.Series([_plain(value) for value in rows["value"]], index=rows.index, dtype=object)
+    rows = rows.assign(value=values)  # a list would turn None into NaN beside text
     rows = rows.sort_values("row", key=lambda labels: labels.map(_line), kind="stable", ignore_index=True)
     return kind(f"{name} cannot be used as it is (row numbers are lines of the file)", rows=rows, remedy=_REMEDY)
 

@@ -28,6 +28,7 @@ _TIME = re.compile(
     r"(?P<h>\d{1,2}):(?P<m>\d{2})(?P<s>:\d{2}(?:\.\d+)?)?\s*(?P<half>[AaPp]\.?[Mm]\.?)?\s*(?P<offset>Z|z|[+-]\d{2}:?\d{2})?"
 )
 _MIDNIGHT = re.compile(r"0{1,2}:00(:00(\.0+)?)?")
+_AN_OFFSET = re.compile(r"\s*(Z|z|[+-]\d{2}:?\d{2})$")
 _EXCEL_EPOCH = dt.date(1899, 12, 30)
 
 _AMBIGUOUS = 'could be day/month or month/day; say date_format = "%d/%m/%Y" or "%m/%d/%Y" in columns.toml'
@@ -112,10 +113,7 @@ def tidy_instants(column: pd.Series, date_format: str | None = None) -> tuple[pd
 
 def _typed_dates(column: pd.Series) -> tuple[pd.Series, list[Offence]]:
     if isinstance(column.dtype, pd.DatetimeTZDtype):
-        return column, [
-            (line, str(column.name), str(cell), "carries a time zone; a session label is a bare date")
-            for line, cell in column.items()
-        ]
+        column = column.dt.tz_localize(None)  # its midnights are those of its own zone
     dates = column.astype("datetime64[ns]")
     late = dates.notna() & (dates != dates.dt.normalize())
     wrong: list[Offence] = [
@@ -139,6 +137,8 @@ def _date_or_problem(cell: Any, day_first: bool | None, date_format: str | None)
         cell = cell.isoformat()
     elif isinstance(cell, dt.date):
         return cell
+    elif isinstance(cell, int) and not isinstance(cell, bool):  # 20240304, as some databases keep their dates
+        cell = str(cell)
     if not isinstance(cell, str):
         return "is no date" if pd.notna(cell) else "has no date"
     try:
@@ -150,11 +150,11 @@ def _date_or_problem(cell: Any, day_first: bool | None, date_format: str | None)
 
 
 def _date(cell: str, day_first: bool | None, date_format: str | None) -> dt.date:
-    """Date of a cell; a time of midnight may follow it."""
+    """Date of a cell; a time of midnight may follow it, in whatever zone the file has its days."""
     if not cell:
         raise NotADateError("has no date")
     text, _, time = cell.replace("T", " ", 1).partition(" ") if ":" in cell else (cell, "", "")
-    if time and not _MIDNIGHT.fullmatch(time.strip()):
+    if time and not _MIDNIGHT.fullmatch(_AN_OFFSET.sub("", time.strip())):
         raise NotADateError("has a time of day; a session label is a bare date")
     for pattern in (_YEAR_FIRST,) if date_format else (_YEAR_FIRST, _COMPACT, _DOTTED):
         found = pattern.fullmatch(text)

@@ -34,6 +34,11 @@ _TRUE_FALSE = {"true": True, "t": True, "yes": True, "y": True, "1": True}
 _TRUE_FALSE |= {"false": False, "f": False, "no": False, "n": False, "0": False}
 #: French's codes for a missing return, in his percent files.
 _FRENCH_MISSING = (-99.99, -999.0)
+#: Half of a file's daily returns are below this in decimals, and above it in percent.
+_NO_DAILY_RETURN = 0.15
+#: So few returns tell nothing about their unit.
+_FEWEST = 5
+_SAY_PERCENT = f'if the file is in percent, say returns_unit = "percent" in {FILE}'
 #: Digits with the marks of numbers, without the leading zero of a code.
 _NUMERIC = re.compile(r"[-+(−]?(?:US)?[$€£¥]?\s*(?!0\d)[\d.,'’\s]*\d[\d.,'’\s]*(?:[eE][+-]?\d+)?\s*[%€$£¥)]*")
 
@@ -147,7 +152,8 @@ def returns(table: Table, settings: Settings) -> pd.DataFrame:
     percent = _percent_sign(settings.returns_unit)
     fields = ("ret", "delisting_return")
     rows, found = _long(with_delistings(table), "returns", fields, ("ret",), settings, percent=percent)
-    values, wrong = _returns_in_decimals(rows["ret"], settings.returns_unit, "returns_unit")
+    values, wrong = _returns_in_decimals(rows["ret"], settings)
+    wrong = wrong or _in_percent(rows["ret"], settings)
     if "delisting_return" in rows or "delisting_code" in rows:
         values, odd = _with_delisting(values, rows, settings)
         wrong += odd
@@ -164,7 +170,7 @@ def _with_delisting(values: pd.Series, rows: pd.DataFrame, settings: Settings) -
     wrong: list[Offence] = []
     last = pd.Series(np.nan, index=rows.index)
     if "delisting_return" in rows:
-        last, wrong = _returns_in_decimals(rows["delisting_return"], settings.returns_unit, "returns_unit")
+        last, wrong = _returns_in_decimals(rows["delisting_return"], settings)
     if "delisting_code" in rows:
         last = imputed(last, rows["delisting_code"], settings.missing_delisting_return)
     return compounded(values, last), wrong
@@ -187,7 +193,9 @@ def market(table: Table, settings: Settings) -> dict[str, pd.Series]:
     else:
         symbols = pd.Series(settings.market_symbol or "", index=frame.index, dtype=object)
     if field == "ret":
-        values["ret"], wrong = _returns_in_decimals(values["ret"], settings.returns_unit, "returns_unit")
+        given = values["ret"]
+        values["ret"], wrong = _returns_in_decimals(given, settings)
+        wrong = wrong or _in_percent(given, settings)
     else:
         bad = ~(np.isfinite(values[field]) & (values[field] > 0)) & values[field].notna()
         wrong = [(line, field, cell, "is no positive level") for line, cell in values[field][bad].items()]
@@ -195,6 +203,8 @@ def market(table: Table, settings: Settings) -> dict[str, pd.Series]:
     found += wrong + outside + repeats(dates, symbols)
     if found:
         raise refused(table.name, found)
+    if values[field].isna().all():
+        raise _nothing_in(table)
     result, sessions = {}, pd.DatetimeIndex(grid, name="date")
     for symbol in dict.fromkeys(symbols):
         mine = (symbols == symbol).to_numpy()
@@ -263,6 +273,7 @@ def _long(
         required = ("adj_close",)
         strays = [name for name in named.frame if fold(str(name)) in _ACTION_NAMES]
         named = Table(named.name, named.frame.drop(columns=strays), named.dates)
+    _require_tickers_named(named, section)
     require_columns(named, section, ["ticker", *required])
     present = [name for name in fields if name in named.frame]
     values, found = parse_table(
@@ -272,6 +283,16 @@ def _long(
     dates, undated = parse_dates(named.frame["date"], settings.date_format)
     others = named.frame.drop(columns=["date", "ticker", *present])
     return pd.concat([dates, ticker, values, others], axis=1), found + wrong + undated
+
+
+def _require_tickers_named(table: Table, section: str) -> None:
+    """Say what to do with a download of one company, whose ticker is in the name of the file at most."""
+    if "ticker" not in table.frame and not suggestion("ticker", table) and section in ("prices", "returns"):
+        raise InputError(
+            f"{table.name} has no column 'ticker': these look like the figures of one company",
+            value=[str(name) for name in table.frame],
+            remedy="Add a column ticker with its name in every row, or keep date and one column named after it.",
+        )
 
 
 def _looks_long(table: Table, fields: tuple[str, ...]) -> bool:
@@ -305,8 +326,12 @@ def _melted(table: Table, field: str, settings: Settings, percent: float | None)
     if rows.empty and found + undated:
         raise refused(table.name, found + undated)
     if rows.empty:
-        raise InputError(f"{table.name} has no number in any cell", remedy="Check the file it came from.")
+        raise _nothing_in(table)
     return rows, found + undated
+
+
+def _nothing_in(table: Table) -> InputError:
+    return InputError(f"{table.name} has no number in any cell", remedy="Check the file it came from.")
 
 
 def _aliased(table: Table) -> Table:
@@ -362,15 +387,26 @@ def _calendar(code: str, dates: pd.DatetimeIndex) -> TradingCalendar:
         return usual
 
 
-def _percent_sign(unit: str) -> float:
+def _percent_sign(unit: str | None) -> float:
     """What a percent sign in a cell is worth, given that the whole file may be in percent."""
     return 1.0 if unit == "percent" else 0.01
 
 
-def _returns_in_decimals(values: pd.Series, unit: str, key: str) -> tuple[pd.Series, list[Offence]]:
-    scaled = values / 100 if unit == "percent" else values
+def _returns_in_decimals(values: pd.Series, settings: Settings) -> tuple[pd.Series, list[Offence]]:
+    """Returns in decimals, and those that none can be."""
+    percent = settings.returns_unit == "percent"
+    scaled = values / 100 if percent else values
     bad = (np.isinf(scaled) | (scaled < -1)).to_numpy()
-    problem = "is infinite or below -100 %"
-    if unit == "decimal":
-        problem += f'; if the file is in percent, say {key} = "percent" in {FILE}'
+    problem = "is infinite or below -100 %" + ("" if percent else f"; {_SAY_PERCENT}")
     return scaled, [(line, str(values.name), float(values[line]), problem) for line in values.index[bad]]
+
+
+def _in_percent(values: pd.Series, settings: Settings) -> list[Offence]:
+    """The larger returns of a file whose usual size no daily return has, unless columns.toml states the unit."""
+    sizes = values.abs()
+    moves = sizes[np.isfinite(sizes) & (sizes > 0)]
+    if settings.returns_unit is not None or len(moves) < _FEWEST or moves.median() < _NO_DAILY_RETURN:
+        return []
+    usual = f"in decimals half of the file's returns would exceed {moves.median():.0%} a day; {_SAY_PERCENT}"
+    large = values.index[sizes >= moves.median()]
+    return [(line, str(values.name), float(values[line]), f'{usual}, or "decimal"') for line in large]

@@ -121,7 +121,7 @@ def number(cell: str, mark: str = ".", percent: float | None = None) -> float:
 
 def _parse(cells: list[Any], mark: str, percent: float | None) -> tuple[np.ndarray, list[tuple[int, str]]]:
     """Values, and the places that hold none with the reason."""
-    if mark == ".":
+    if mark == "." and not any(isinstance(cell, str) and "_" in cell for cell in cells):  # Python reads 1_000
         try:  # nearly every file; the rest of this function is for the others
             return np.array(["nan" if cell == "" else cell for cell in cells], dtype=object).astype(float), []
         except (TypeError, ValueError):

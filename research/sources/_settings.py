@@ -87,8 +87,11 @@ class Settings:
         ``strptime`` format of dates that are not year-first.
     decimal : {".", ","}, optional
         Decimal mark of all CSV files.
-    returns_unit, factors_unit : {"decimal", "percent"}
-        Unit of ``returns``, of a ``market`` return column, and of ``factors``.
+    returns_unit : {"decimal", "percent"}, optional
+        Unit of ``returns`` and of a ``market`` return column. Without it they are decimals, unless they are
+        too large for that.
+    factors_unit : {"decimal", "percent"}
+        Unit of ``factors``.
     missing_delisting_return : float, optional
         What a delisting for poor performance returned where the file does not say; decimals.
     aliases : mapping of str to str
@@ -101,7 +104,7 @@ class Settings:
     market_symbol: str | None = None
     date_format: str | None = None
     decimal: str | None = None
-    returns_unit: str = "decimal"
+    returns_unit: str | None = None
     factors_unit: str = "decimal"
     missing_delisting_return: float | None = None
     aliases: Mapping[str, str] = field(default_factory=dict)

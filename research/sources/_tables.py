@@ -21,7 +21,15 @@ import pyarrow.parquet as pq
 from research.errors import InputError, offences
 
 _DELIMITERS = (",", ";", "\t", "|")
-_ZIP = b"PK\x03\x04"  # how an .xlsx workbook begins
+#: How files begin that are called .csv and are none.
+_NO_TEXT = {
+    b"PK\x03\x04": "an Excel workbook",
+    b"\xd0\xcf\x11\xe0": "an Excel workbook of the old kind",
+    b"\x1f\x8b": "compressed (gzip)",
+    b"PAR1": "a Parquet file",
+}
+#: Header of a column of row numbers, also after it went through pandas once more.
+_NAMELESS = frozenset({"", "Unnamed: 0"})
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -79,6 +87,8 @@ def _read_csv(path: Path, name: str) -> Table:
     text = _decode(path.read_bytes(), name)
     if not text.strip():
         raise InputError(f"{name} is empty", remedy="It needs a header line and at least one row.")
+    if text.lstrip()[:1] == "<":
+        raise InputError(f"{name} is a web page, not a table", remedy="Download the table itself, as CSV.")
     delimiter, skipped = _delimiter(text)
     records = _unquoted(text, delimiter, skipped) or _quoted(text, delimiter, skipped, name)
     width = len(records.header)
@@ -89,8 +99,9 @@ def _read_csv(path: Path, name: str) -> Table:
 
 
 def _decode(data: bytes, name: str) -> str:
-    if data.startswith(_ZIP):
-        raise InputError(f"{name} is an Excel workbook, not text", remedy="Save it as 'CSV UTF-8' first.")
+    for beginning, what in _NO_TEXT.items():
+        if data.startswith(beginning):
+            raise InputError(f"{name} is {what}, not text", remedy="Save it as 'CSV UTF-8' first.")
     if data.startswith(_UTF16):  # what Excel calls "Unicode text"
         return data.decode("utf-16", errors="replace").lstrip("\ufeff")
     if b"\x00" in data:
@@ -194,7 +205,7 @@ def _quoted(text: str, delimiter: str, skipped: int, name: str) -> _Records:
         raise InputError(
             f"{name} has rows that do not fit its header (row numbers are lines of the file)",
             rows=offences(ragged),
-            remedy="Remove notes below the table, and put quotes around cells that contain the delimiter "
+            remedy="Remove notes above and below the table, and put quotes around cells that contain the delimiter "
             f"{delimiter!r}.",
         )
     return _Records(header, lines, cells)
@@ -215,11 +226,12 @@ def _header(cells: list[str], line: int, name: str) -> list[str]:
 
 
 def _without_row_numbers(frame: pd.DataFrame) -> pd.DataFrame:
-    """Drop a nameless first column that only counts the rows, as ``DataFrame.to_csv`` leaves it."""
-    if "" not in frame:
+    """Drop a nameless first column that only counts the rows, as ``DataFrame.to_csv`` and R leave it."""
+    first = next(iter(frame.columns), None)
+    if first not in _NAMELESS:
         return frame
-    counted = [str(number) for number in range(len(frame))]
-    return frame.drop(columns="") if frame[""].tolist() == counted else frame
+    counts = [[str(number) for number in range(begin, begin + len(frame))] for begin in (0, 1)]
+    return frame.drop(columns=first) if frame[first].tolist() in counts else frame
 
 
 # --- Parquet ----------------------------------------------------------------------------

@@ -12,7 +12,8 @@ actions     ``ex_date, ticker, dividend, split_ratio, absorbed``
 market      ``date`` and ``close``, ``adj_close`` or ``ret``; with ``ticker`` for several
 factors     ``date`` and one column a factor
 metrics     the long metrics table of :class:`Announcements`
-intraday/   ``TICKER_YYYY-MM-DD``: bars with ``ts, close``, optional ``open high low volume``
+intraday/   ``TICKER_YYYY-MM-DD`` (date of the announcement): bars with ``ts, close``, optional
+            ``open high low volume``
 =========== ============================================================================
 
 ``events`` and one of ``prices`` and ``returns`` are needed. Each is a ``.csv`` (comma,
@@ -32,8 +33,9 @@ people's column names and says what files cannot::
 
 from __future__ import annotations
 
+import datetime as dt
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -78,7 +80,7 @@ class FilesSource:
     capabilities : frozenset of str
         What the files allow. ``prices`` is missing where there are only returns.
     market_symbol : str or None
-        What ``columns.toml`` calls the market series.
+        What ``columns.toml`` calls the market series, or the only ticker of the market file.
 
     Raises
     ------
@@ -101,9 +103,9 @@ class FilesSource:
             )
         self.name = f"files:{folder.name or folder.resolve().name}"
         self._files = _find(folder)
-        self._bars = _find_bars(folder)
         self._settings_file = _settings_file(folder)
         self._settings: Settings = read_settings(self._settings_file)
+        self._bars = _find_bars(folder, self._settings.aliases)
 
     def __repr__(self) -> str:
         return f"FilesSource({self.name.removeprefix('files:')!r})"
@@ -116,8 +118,17 @@ class FilesSource:
 
     @property
     def market_symbol(self) -> str | None:
-        """Symbol of the market file, where ``columns.toml`` gives one."""
-        return self._settings.market_symbol
+        """Symbol of the market file: what ``columns.toml`` says, else its only ticker; None where neither tells.
+
+        Raises
+        ------
+        InputError
+            If ``columns.toml`` does not say, and the market file cannot be read.
+        """
+        if self._settings.market_symbol:
+            return self._settings.market_symbol
+        named = [symbol for symbol in self._market if symbol]
+        return named[0] if len(named) == 1 else None
 
     def announcements(self, tickers: str | Iterable[str] | None = None) -> Announcements:
         """Announcements, with the metrics table where there is one.
@@ -224,7 +235,7 @@ class FilesSource:
             As in :meth:`announcements`.
         """
         day = announcement_day(event, self._settings.timezone or "America/New_York")
-        path = self._bars.get((ticker, f"{day:%Y-%m-%d}"))
+        path = self._bars.get((ticker.casefold(), f"{day:%Y-%m-%d}"))
         if path is None:
             return None
         return _frames.bars(read_table(path, f"intraday/{path.name}"), self._settings)
@@ -324,23 +335,41 @@ def _misnamed(wanted: str, others: list[str]) -> str | None:
     return nearest(f"{wanted}.csv", others) or (f"It holds {in_words(others)}." if others else "It holds no file.")
 
 
-def _find_bars(folder: Path) -> dict[tuple[str, str], Path]:
+def _find_bars(folder: Path, aliases: Mapping[str, str]) -> dict[tuple[str, str], Path]:
+    """Files of bars by ticker, without regard to its case, and date."""
     inside = folder / "intraday"
     if not inside.is_dir():
         return {}
     found: dict[tuple[str, str], Path] = {}
+    misnamed = []
     for path in sorted(inside.iterdir()):
-        named = _BARS.fullmatch(path.name)
-        if not named:
+        if not path.is_file() or path.suffix.casefold() not in _SUFFIXES or path.name.startswith("."):
             continue
-        key = (named["ticker"], named["date"])
+        named = _BARS.fullmatch(path.name)
+        if not named or not _is_date(named["date"]):
+            misnamed.append(path.name)
+            continue
+        key = (aliases.get(named["ticker"], named["ticker"]).casefold(), named["date"])
         if key in found:
             raise SourceError(
                 f"intraday/ has the same bars twice: {found[key].name}, {path.name}",
                 remedy="Keep one of them.",
             )
         found[key] = path
+    if misnamed:
+        raise SourceError(
+            f"intraday/ has files whose names do not say what they hold: {in_words(misnamed)}",
+            allowed="TICKER_YYYY-MM-DD.csv or .parquet, the date of the announcement",
+            remedy="Rename them, or take them out of the folder.",
+        )
     return found
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return bool(dt.date.fromisoformat(text))
+    except ValueError:
+        return False
 
 
 def _settings_file(folder: Path) -> Path | None:
