@@ -30,6 +30,12 @@ NEW_YORK = "America/New_York"
 _RANGES = ["1d", "5d", "1mo", "3mo", "6mo", "1y", "2y", "5y", "10y", "ytd", "max"]
 
 
+#: What comes in place of a page where Yahoo first wants to know about cookies.
+CONSENT = b"""<!DOCTYPE html><html><head><title>Yahoo is part of the Yahoo family of brands</title></head><body>
+<form method="post" class="consent-form" action="/v2/collectConsent?sessionId=3_cc-session">
+<input type="hidden" name="csrfToken" value="loop"><input type="hidden" name="sessionId" value="3_cc-session">
+<input type="hidden" name="originalDoneUrl" value="https://finance.yahoo.com/calendar/earnings?symbol=META">
+<button type="submit" name="agree" value="agree">Accept all</button></form></body></html>"""
 PAGE_COLUMNS = ("Symbol", "Company", "Earnings Date", "EPS Estimate", "Reported EPS", "Surprise (%)")
 
 
@@ -190,7 +196,10 @@ class Loopback:
         offset, size = int(query["offset"][0]), int(query["size"][0])
         rows = company.rows[offset : offset + size] if company else []
         if not rows:
-            return "<!DOCTYPE html><html><body><p>We couldn't find any results.</p></body></html>"
+            return (
+                "<!DOCTYPE html><html><head><title>Company Earnings Calendar - Yahoo Finance</title></head>"
+                "<body><h1>Earnings</h1><p>We couldn't find any results.</p></body></html>"
+            )
         cells = [(company.ticker, f"{company.ticker} Inc. & Co.", *row) for row in rows]
         head = "".join(f"<th><span>{html.escape(name)}</span></th>" for name in company.page_columns)
         body = "".join("<tr>" + "".join(f'<td class="x">{html.escape(c)}</td>' for c in row) + "</tr>" for row in cells)
@@ -212,7 +221,13 @@ class Loopback:
     def submissions(self, name: str) -> dict | None:
         for ticker, (cik, recent, older) in self.filers.items():
             if name == f"CIK{cik:010d}.json":
-                files = [{"name": f"CIK{cik:010d}-submissions-001.json", "filingCount": len(older)}] if older else []
+                name = f"CIK{cik:010d}-submissions-001.json"
+                dates = [filing.filed for filing in older]
+                files = (
+                    [{"name": name, "filingCount": len(older), "filingFrom": min(dates), "filingTo": max(dates)}]
+                    if older
+                    else []
+                )
                 return {
                     "cik": f"{cik:010d}", "name": f"{ticker} INC", "tickers": [ticker],
                     "filings": {"recent": _columns(recent), "files": files},
@@ -224,6 +239,15 @@ class Loopback:
     def header(self, path: str) -> str | None:
         for _, recent, older in self.filers.values():
             for filing in [*recent, *older]:
+                if path.endswith(f"/{filing.accession}.txt"):
+                    day = filing.filed.replace("-", "")
+                    return (
+                        f"<SEC-DOCUMENT>{filing.accession}.txt : {day}\n"
+                        f"<SEC-HEADER>{filing.accession}.hdr.sgml : {day}\n"
+                        f"<ACCEPTANCE-DATETIME>{filing.accepted}\nACCESSION NUMBER:\t\t{filing.accession}\n"
+                        f"CONFORMED SUBMISSION TYPE:\t{filing.form}\nFILED AS OF DATE:\t\t{day}\n</SEC-HEADER>\n"
+                        "<DOCUMENT>\n<TYPE>8-K\n<TEXT>FILED AS OF DATE: 19990101</TEXT>\n</DOCUMENT>\n</SEC-DOCUMENT>\n"
+                    )
                 if path.endswith(f"/{filing.accession}.hdr.sgml"):
                     day = filing.filed.replace("-", "")
                     return (
@@ -294,7 +318,20 @@ def _handler(state: Loopback) -> type[BaseHTTPRequestHandler]:
             elif kind == "500":
                 self._send(500, b"<html><body>Internal Server Error</body></html>", "text/html")
             elif kind == "html":
-                self._send(200, b"<!DOCTYPE html><html><body>Oath consent</body></html>", "text/html")
+                self._send(200, CONSENT, "text/html")
+            elif kind == "other":
+                self._send(200, b"<!DOCTYPE html><html><body>Sign in to continue</body></html>", "text/html")
+            elif kind == "threshold":
+                page = (
+                    b"<html><head><title>SEC.gov | Request Rate Threshold Exceeded</title></head><body></body></html>"
+                )
+                self._send(403, page, "text/html")
+            elif kind == "missing":
+                self._send(404, b"<?xml version='1.0'?><Error><Code>NoSuchKey</Code></Error>", "application/xml")
+            elif kind == "refuse":
+                error = {"code": "Bad Request", "description": "Data doesn't exist for startDate = 1, endDate = 2"}
+                body = json.dumps({"chart": {"result": None, "error": error}}).encode()
+                self._send(400, body, "application/json")
             elif kind == "down":
                 self._send(200, b"<html><body>Will be right back...</body></html>", "text/html")
             elif kind == "truncate":
@@ -323,7 +360,7 @@ def _handler(state: Loopback) -> type[BaseHTTPRequestHandler]:
                 status, content = state.chart(path.rpartition("/")[2].replace("%5E", "^"), query)
                 return status, json.dumps(content).encode(), "application/json"
             if path.startswith("v10/finance/quoteSummary/"):
-                if query.get("crumb") != [CRUMB]:
+                if query.get("crumb") != [CRUMB] or "A3=" not in self.headers.get("Cookie", ""):
                     error = {
                         "finance": {"result": None, "error": {"code": "Unauthorized", "description": "Invalid Crumb"}}
                     }

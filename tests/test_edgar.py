@@ -93,6 +93,35 @@ def test_both_layouts_of_a_header_are_read(sec, monkeypatch):
         client().fetch("META", "2024-10-01")
 
 
+def test_a_filing_without_a_header_of_its_own_is_read_from_the_submission(sec):
+    sec.fail("hdr.sgml", "missing", times=99)
+    table = client().fetch("META", "2000-01-01")[0]["acceptances"].set_index("accession")
+    assert len(table) == 4
+    assert table.loc["0001326801-22-000100", "accepted_at"] == pd.Timestamp("2022-10-11T21:41:22Z")
+    assert table.loc["0001326801-22-000100", "filed_on"] == pd.Timestamp("2022-10-12")
+
+
+def test_results_had_another_item_before_august_2004(sec):
+    sec.filers["META"][2].append(Filing("0001326801-04-000010", "20040128160611", "2004-01-28", items="7, 12"))
+    sec.filers["META"][2].append(Filing("0001326801-04-000011", "20040129160611", "2004-01-29", items="7"))
+    table = client().fetch("META", "2000-01-01")[0]["acceptances"]
+    assert table["accession"].tolist()[0] == "0001326801-04-000010"
+    assert len(table) == 5
+
+
+def test_older_parts_of_the_list_are_asked_for_only_where_they_matter(sec):
+    assert len(client().fetch("META", "2016-01-01")[0]["acceptances"]) == 3
+    assert not sec.asked("submissions-001")
+
+
+def test_a_403_about_the_rate_is_waited_out(sec):
+    sec.fail("submissions", "threshold", times=1)
+    assert len(client().fetch("META", "2000-01-01")[0]["acceptances"]) == 4
+    sec.fail("submissions", "threshold", times=99)
+    with pytest.raises(TransientError, match="limits the rate"):
+        client().fetch("META", "2000-01-01")
+
+
 def test_headers_that_are_known_are_not_asked_for_again(sec, tmp_path):
     store = SnapshotStore(tmp_path)
     tables, facts, _ = client().fetch("META", "2000-01-01")

@@ -124,6 +124,15 @@ def test_failures_are_named(library, kind, words):
         client().fetch("daily", "2024-10-30")
 
 
+def test_a_zip_damaged_inside_is_asked_for_again(library):
+    good = library.zips[NAMES[0]]
+    start = good.index(b".csv") + 4  # of the compressed bytes
+    for place in range(start, start + 30, 3):
+        library.zips[NAMES[0]] = good[:place] + bytes([good[place] ^ 0xFF]) + good[place + 1 :]
+        with pytest.raises(TransientError, match="no complete zip"):
+            client().fetch("daily", "2024-10-30")
+
+
 def test_a_zip_with_something_else_in_it_is_refused(library):
     library.zips[NAMES[0]] = zipped("readme.md", "nothing")
     with pytest.raises(SourceError, match=r"holds readme\.md"):

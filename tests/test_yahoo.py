@@ -344,6 +344,8 @@ RATE, FAULT, TIME, CUT, BROKEN = "limits the rate", "fault of its own", "no answ
         ("calendar/earnings", "truncate", CUT),
         ("calendar/earnings", "down", "page of regret"),
         ("calendar/earnings", "empty", "page where the earnings calendar was due"),
+        ("calendar/earnings", "html", "asks for consent to cookies"),
+        ("calendar/earnings", "other", "some other page"),
     ],
 )
 def test_a_failure_is_asked_again_and_then_named(yahoo_played, client, slept, pattern, kind, words):
@@ -383,6 +385,37 @@ def test_estimates_that_fail_do_not_take_the_prices_with_them(yahoo_played, clie
     assert "estimates" not in tables
     assert list(incomplete) == ["estimates"]
     assert "HTTP 500" in incomplete["estimates"]
+
+
+def test_a_crumb_that_is_refused_is_asked_for_again(yahoo_played, client, slept):
+    yahoo_played.fail("getcrumb", "429", times=3)
+    tables, _, incomplete = client(attempts=3).fetch("META", "2024-01-02")
+    assert incomplete == {}
+    assert len(tables["estimates"])
+    assert slept
+
+
+def test_a_second_client_of_the_process_gets_its_own_cookie(yahoo_played, client):
+    for _ in range(2):
+        tables, _, incomplete = client().fetch("META", "2024-01-02")
+        assert incomplete == {}
+        assert len(tables["estimates"])
+
+
+def test_a_page_in_the_middle_of_the_calendar_that_is_none_is_no_end_of_it(yahoo_played, client):
+    rows = [(f"October {1 + i % 28}, {2020 - i // 28} at 4 PM EDT", "1", "1", "0") for i in range(130)]
+    yahoo_played.companies["META"].rows = rows
+    yahoo_played.fail("offset=100", "html")
+    tables, _, _ = client().fetch("META", "2024-01-02")
+    assert len(tables["announcements"]) == 130
+
+
+def test_yahoos_own_reason_is_told(yahoo_played, client, slept):
+    yahoo_played.fail("chart", "refuse", times=99)
+    with pytest.raises(SourceError, match=r"HTTP 400\): Data doesn't exist for startDate") as caught:
+        client().fetch("SPY", "2024-01-02")
+    assert not isinstance(caught.value, TransientError)
+    assert slept == []
 
 
 def test_an_unknown_ticker_is_named_at_once(yahoo_played, client, slept):

@@ -27,6 +27,8 @@ _CHUNK = 1 << 16
 #: No answer asked for here is anywhere near as long.
 _LONGEST = 200 << 20
 _MISSING = frozenset({404, 410})
+#: Words on the page that the SEC answers with (HTTP 403) for some minutes to whoever asks too often.
+_TOO_FAST = b"request rate threshold exceeded"
 _BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
@@ -89,7 +91,9 @@ def get(
         return gzip.decompress(body) if packed else body
     except urllib.error.HTTPError as error:
         with error:
-            raise refusal(service, error.code, error.headers.get("Retry-After"), url) from error
+            too_fast = error.code == 403 and _says_too_fast(error)
+            code = 429 if too_fast else error.code
+            raise refusal(service, code, error.headers.get("Retry-After"), url) from error
     except (OSError, http.client.HTTPException, EOFError, zlib.error) as error:
         raise unreachable(service, error) from error
 
@@ -106,6 +110,14 @@ def _body(answer: http.client.HTTPResponse, budget: Budget) -> bytes:
     if declared.isdigit() and length < int(declared):  # read(n) does not complain about a closed connection
         raise http.client.IncompleteRead(b"".join(parts), int(declared) - length)
     return b"".join(parts)
+
+
+def _says_too_fast(error: urllib.error.HTTPError) -> bool:
+    """Whether a 403 is about the rate of requests, as that of the SEC is."""
+    try:
+        return _TOO_FAST in error.read(_CHUNK).lower()
+    except (OSError, http.client.HTTPException):
+        return False
 
 
 def refusal(service: str, status: int, retry_after: str | None = None, url: str = "") -> SourceError:

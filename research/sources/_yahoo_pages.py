@@ -59,6 +59,8 @@ _COLUMNS = {
 }
 _NEEDED = ("earnings date", "eps estimate", "reported eps")
 _DOWN = ("will be right back", "too many requests", "unusual traffic")
+#: Marks of the form that asks for consent to cookies, which comes in place of any page.
+_CONSENT = ("collectconsent", 'name="csrftoken"', "consent.yahoo.com")
 
 EVENT_COLUMNS = (
     "text",
@@ -149,6 +151,10 @@ def calendar_rows(page: str, ticker: str) -> list[dict[str, str]] | None:
     if not parser.tables:
         if "</html>" not in folded:
             raise TransientError("Yahoo did not answer: the page of the earnings calendar was cut short")
+        if any(words in folded for words in _CONSENT):
+            raise TransientError("Yahoo asks for consent to cookies instead of showing the earnings calendar")
+        if "earnings" not in folded:
+            raise TransientError("Yahoo shows some other page instead of the earnings calendar")
         return None
     header, *rows = parser.tables[0] or [[]]
     names = [_COLUMNS.get(cell.casefold(), cell) for cell in header]

@@ -31,14 +31,14 @@ CONTACT = "EARNINGS_STUDY_SEC_CONTACT"
 NEW_YORK = "America/New_York"
 #: The SEC permits ten requests a second.
 MOST_PER_SECOND = 10
-#: Filings accepted later carry the date of the next business day and are public from six on.
-CUT_OFF = pd.Timedelta(hours=17, minutes=30)
+#: Filings accepted after 17:30 carry the date of the next business day and are public from six on.
 DISSEMINATION = pd.Timedelta(hours=6)
 
 _TICKERS = "https://www.sec.gov/files/company_tickers.json"
 _SUBMISSIONS = "https://data.sec.gov/submissions/"
 _ARCHIVES = "https://www.sec.gov/Archives/edgar/data"
-_ITEM = "2.02"
+#: Results of operations and financial condition: 2.02, which was item 12 until August 2004.
+_ITEMS = frozenset({"2.02", "12"})
 _ACCEPTED = re.compile(r"<ACCEPTANCE-DATETIME>\s*(\d{14})")
 _FILED = re.compile(r"(?:<FILING-DATE>|FILED AS OF DATE:)\s*(\d{8})")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
@@ -105,9 +105,9 @@ class EdgarClient:
     def fetch(
         self, ticker: str, start: str, earlier: list[Vintage] | None = None
     ) -> tuple[dict[str, pd.DataFrame], dict[str, Any], dict[str, str]]:
-        """Acceptances of all 8-K filings with item 2.02 since ``start``.
+        """Acceptances of all 8-K filings with item 2.02 (12 before August 2004) since ``start``.
 
-        Headers never change: those that earlier vintages know are not asked for again.
+        Amendments (8-K/A) are left out. Headers never change: those that earlier vintages know are not asked for again.
 
         Returns
         -------
@@ -190,15 +190,23 @@ class EdgarClient:
                 row
                 for row in rows
                 if row["form"] == "8-K"
-                and _ITEM in row["items"].split(",")
+                and not _ITEMS.isdisjoint(item.strip() for item in row["items"].split(","))
                 and pd.Timestamp(row["filingDate"]) >= start
             ]
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise _changed() from error
 
+    def _header(self, cik: int, accession: str) -> str:
+        """The SGML header: a file of its own, or, where a filing has none, the beginning of the whole submission."""
+        folder = f"{_ARCHIVES}/{cik}/{accession.replace('-', '')}"
+        try:
+            return self._get(f"{folder}/{accession}.hdr.sgml")
+        except NotThereError:
+            return self._get(f"{folder}/{accession}.txt").partition("</SEC-HEADER>")[0]
+
     def _acceptance(self, cik: int, filing: dict[str, str]) -> dict[str, Any]:
         accession = filing["accessionNumber"]
-        header = self._get(f"{_ARCHIVES}/{cik}/{accession.replace('-', '')}/{accession}.hdr.sgml")
+        header = self._header(cik, accession)
         accepted, filed = _ACCEPTED.search(header), _FILED.search(header)
         if not accepted:
             raise SourceError(f"the header of filing {accession} has no <ACCEPTANCE-DATETIME>")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -112,7 +113,7 @@ def read_zip(data: bytes, name: str, columns: tuple[str, ...]) -> pd.DataFrame:
             if len(members) != 1:
                 raise SourceError(f"{name} holds {in_words(archive.namelist()) or 'nothing'} instead of one table")
             text = archive.read(members[0]).decode("latin-1")
-    except (zipfile.BadZipFile, EOFError) as error:
+    except (zipfile.BadZipFile, EOFError, zlib.error) as error:
         raise TransientError(f"French's data library: {name} is no complete zip file") from error
     return read_text(text, name, columns)
 

@@ -171,7 +171,8 @@ class YahooClient:
                 "Yahoo limits the rate of requests (HTTP 429)", retry_after=self._session.retry_after
             ) from error
         except YFTickerMissingError as error:
-            raise self._refused() or TransientError("Yahoo answered with an empty table of prices") from error
+            reason = getattr(error, "yahoo_reason", None)
+            raise self._refused(reason) or TransientError("Yahoo answered with an empty table of prices") from error
         except yfinance.exceptions.YFException as error:
             raise TransientError(f"Yahoo is not available: {error}") from error
         except json.JSONDecodeError as error:
@@ -184,14 +185,18 @@ class YahooClient:
                 remedy="A newer yfinance may know it: pip install --upgrade yfinance.",
             ) from error
 
-    def _refused(self) -> SourceError | None:
-        """Error for the status of the latest answer, if that says it all."""
+    def _refused(self, reason: str | None = None) -> SourceError | None:
+        """Error for the status of the latest answer, if that says it all; with Yahoo's reason where it gives one."""
         status = self._session.status
         if status == 404:
             return SourceError(
                 "Yahoo has no such ticker (HTTP 404)",
                 remedy="Check its spelling on finance.yahoo.com; share classes are written BRK-B.",
             )
+        if status == 401:
+            return _unknown_to_yahoo()
+        if reason and status in (400, 422):
+            return SourceError(f"Yahoo refuses (HTTP {status}): {reason}", remedy="Check ticker and dates.")
         return refusal("Yahoo", status, str(self._session.retry_after or "")) if status >= 400 else None
 
     # --- daily bars -----------------------------------------------------------------------
@@ -281,6 +286,8 @@ class YahooClient:
 
         url = f"{_QUERY}/v10/finance/quoteSummary/{ticker}"
         answer = YfData(session=self._session).get(url, params={"modules": _MODULES, "symbol": ticker})
+        if answer.status_code == 401:
+            raise _unknown_to_yahoo()
         if answer.status_code >= 400:
             raise refusal("Yahoo", answer.status_code, answer.headers.get("Retry-After"), url)
         return pages.estimates(answer.json(), self._now())
@@ -321,6 +328,11 @@ class YahooClient:
             if oldest <= first and day <= last:
                 spans.append((first, min(zero, last)))
         return spans
+
+
+def _unknown_to_yahoo() -> TransientError:
+    """Error for a crumb that does not fit the cookie, or was not handed out: the next attempt asks for another."""
+    return TransientError("Yahoo does not accept its own crumb (HTTP 401)")
 
 
 @contextmanager
