@@ -13,7 +13,7 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn
@@ -99,6 +99,8 @@ def _add_data_commands(commands: Any) -> None:
     template.add_argument("directory", metavar="DIR", help="a new folder")
     upcoming = commands.add_parser("upcoming", help="next announcements: expected date and figures, earlier reactions")
     upcoming.add_argument("tickers", nargs="+", metavar="TICKER", help="companies that were fetched")
+    for parser in (*show, upcoming):
+        parser.add_argument("--json", action="store_true", help="write one JSON document to stdout instead of lines")
     for parser in (fetch, *show, template, upcoming):
         parser.add_argument("--debug", action="store_true", help="show tracebacks")
 
@@ -342,26 +344,33 @@ def _snapshots(options: argparse.Namespace) -> int:
 
     store = SnapshotStore()
     if options.action == "verify":
-        damage = listing.damage_lines(store.verify(options.snapshot))
-        for line in damage:
-            print(line)
-        _tell(f"{len(damage)} damaged" if damage else "all files match their hashes")
-        return 1 if damage else 0
+        damage = store.verify(options.snapshot)
+        _print(damage.to_dict("records") if options.json else listing.damage_lines(damage), options.json)
+        _tell(f"{len(damage)} damaged" if len(damage) else "all files match their hashes")
+        return 1 if len(damage) else 0
     if options.action == "prune":
         removed = store.prune(options.keep)
-        for line in removed:
-            print(line)
+        _print(removed, options.json)
         _tell(f"{len(removed)} removed")
         return 0
     if options.action == "list":
-        lines: Any = listing.snapshot_lines(store)
+        _print(listing.snapshot_rows(store) if options.json else listing.snapshot_lines(store), options.json)
     elif options.action == "show":
-        lines = listing.show_lines(store, options.snapshot)
+        show = listing.member_rows if options.json else listing.show_lines
+        _print(show(store, options.snapshot), options.json)
     else:
-        lines = listing.difference_lines(store, options.snapshot, options.second)
-    for line in lines:
-        print(line)
+        compare = listing.difference_rows if options.json else listing.difference_lines
+        _print(compare(store, options.snapshot, options.second), options.json)
     return 0
+
+
+def _print(content: Iterable[Any], as_json: bool) -> None:
+    """Lines of text, or rows as one JSON document."""
+    if as_json:
+        print(json.dumps(list(content), indent=2, ensure_ascii=False), flush=True)
+        return
+    for line in content:
+        print(line)
 
 
 def _template(options: argparse.Namespace) -> int:
@@ -382,8 +391,7 @@ def _upcoming(options: argparse.Namespace) -> int:
 
     tickers = [ticker.upper() for ticker in options.tickers]
     table = upcoming.upcoming(open_snapshot(None), tickers, pd.Timestamp.now(tz="UTC"))
-    for line in upcoming.lines(table):
-        print(line)
+    _print(upcoming.rows(table) if options.json else upcoming.lines(table), options.json)
     return 0
 
 

@@ -200,6 +200,16 @@ def test_list_show_verify_diff_and_prune(played, run):
         assert code == 0
         assert "divided by 2, as the split since then says" in out
         assert "October 30, 2024 at 4 PM EDT -> October 31, 2024 at 4 PM EDT (by +1 day)" in out
+    listed = json.loads(run("snapshots", "list", "--json")[1])
+    assert [row["snapshot"] for row in listed] == [first, second]
+    assert listed[0]["sources"] == {"yahoo": 2}
+    members = json.loads(run("snapshots", "show", second, "--json")[1])
+    assert [(row["source"], row["key"]) for row in members] == [("yahoo", "META"), ("yahoo", "SPY")]
+    assert members[0]["tables"]["announcements"] == len(ROWS)
+    changes = json.loads(run("snapshots", "diff", first, second, "--json")[1])
+    assert {row["change"] for row in changes} >= {"rescaled", "moved"}
+    assert all(row["key"] == "META" for row in changes)
+    assert json.loads(run("snapshots", "verify", "--json")[1]) == []
     code, out, err = run("snapshots", "verify")
     assert (code, out) == (0, "")
     assert "all files match" in err
@@ -240,7 +250,15 @@ def test_upcoming(played, run):
     ]
     assert f"typically {(moves**2).mean() ** 0.5:.1%} against SPY" in past
     assert f"latest {moves.iloc[-1]:+.1%} on 2024-10-31" in past
+    half = 3.182446 * moves.std() / 2  # Student's t with 3 degrees of freedom
+    assert f"mean {moves.mean():+.1%} (95% interval {moves.mean() - half:+.1%} to {moves.mean() + half:+.1%})" in past
     assert run("upcoming", "NOPE")[0] == 1
+    (row,) = json.loads(run("upcoming", "META", "--json")[1])
+    assert (row["ticker"], row["n_past"], row["date_is_estimate"]) == ("META", 4, True)
+    assert row["expected_on"] == f"{soon:%Y-%m-%d}"
+    assert row["as_of"].endswith("+00:00")
+    assert row["n_analysts"] is None
+    assert row["mean_high"] == pytest.approx(moves.mean() + half, rel=1e-6)
 
 
 def test_progress_is_on_stderr_with_an_estimate(capsys):

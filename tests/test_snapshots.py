@@ -7,6 +7,7 @@ import errno
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,7 +20,7 @@ import pytest
 from loopback import Company, Loopback
 
 from research.errors import NotFoundError, ResearchWarning, SourceError, UsageError
-from research.sources import _vintages, snapshots
+from research.sources import _vintages, listing, snapshots
 from research.sources._differences import differences
 from research.sources._http import GATEWAY
 from research.sources.protocol import Source, open_source, pinned
@@ -27,6 +28,7 @@ from research.sources.replay import SnapshotSource, open_snapshot
 from research.sources.snapshots import Snapshot, SnapshotStore, accumulate
 
 T0 = pd.Timestamp("2024-11-15T22:30:00Z")
+ONE_DAY = pd.Timedelta(days=1)
 DAYS = pd.to_datetime(["2024-10-28", "2024-10-29", "2024-10-30", "2024-10-31", "2024-11-01"]).as_unit("ns")
 REQUEST = {"start": "2024-10-28"}
 
@@ -261,11 +263,55 @@ def test_a_stranger_among_the_files_and_a_broken_set_are_named(store, two):
     assert problems[f"yahoo/AAPL/{two[0].name}/notes.txt"] == "does not belong here"
     assert "does not match its name" in problems[f"sets/{record.name}"]
     assert store.snapshots() == []
+    assert listing.snapshot_lines(store) == [f"damaged: {text}" for text in store.damaged_records()]
+    assert record.name in store.damaged_records()[0]
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda text: text.replace("META", "MEXA"),
+        lambda text: text.replace("20241115T", "2024x115T"),  # which the hash does not cover
+        lambda text: text[:-5],
+        lambda text: "[]",
+    ],
+)
+def test_prune_takes_nothing_away_while_a_record_cannot_be_read(store, two, harm):
+    land(store, "META", {"prices": bars([1, 2, 4])}, T0 + pd.Timedelta(days=1))
+    record = next((store.root / "sets").iterdir())
+    store.record(store.state())
+    record.write_text(harm(record.read_text()))
+    before = files(store.root)
+    with pytest.raises(SourceError, match=f"nothing was removed.*{record.name}"):
+        store.prune(1)
+    assert files(store.root) == before
+    assert len(store.snapshots()) == 1
+    with pytest.raises(SourceError, match=record.name):
+        store.snapshot(record.stem)
+
+
+def test_prune_takes_nothing_away_while_a_needed_table_cannot_be_read(store):
+    land(store, "META", {"prices": bars([1]), "estimates": estimates(("2024-10-01", 5.2))})
+    store.record(store.state())
+    heir = land(store, "META", {"estimates": estimates(("2024-10-01", 5.2), ("2024-11-01", 5.3))}, T0 + ONE_DAY)
+    store.record(store.state())
+    flip(heir.folder / "estimates.parquet")
+    before = files(store.root)
+    with pytest.raises(SourceError, match=r"estimates\.parquet does not match its hash"):
+        store.prune(1)
+    assert files(store.root) == before
+
+
+def test_a_vintage_in_the_place_of_another_is_named(store, two):
+    good, bad = two
+    shutil.rmtree(bad.folder)
+    shutil.copytree(good.folder, bad.folder)
+    assert store.verify().to_numpy().tolist() == [[f"{bad.label}/manifest.json", "belongs to another vintage"]]
+    with pytest.raises(SourceError, match="belongs to another vintage"):
+        open_snapshot(None, SnapshotStore(store.root)).prices(["META"])
 
 
 def test_a_set_whose_vintage_is_gone_is_named(store, two):
-    import shutil
-
     shutil.rmtree(two[0].folder)
     assert "which is gone" in store.verify()["problem"].iloc[0]
 
@@ -330,12 +376,30 @@ def test_a_folder_that_is_a_file_is_refused(tmp_path):
         land(SnapshotStore(tmp_path / "snapshots"), "META", {"prices": bars([1])})
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_read_only_folder_is_refused(store):
+@pytest.fixture
+def nobody():
+    """Who may not write everywhere, which root may."""
+    if os.geteuid():
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+def test_a_read_only_folder_is_refused(store, monkeypatch, request):
     land(store, "META", {"prices": bars([1])})
-    store.root.chmod(0o500)
+    before = files(store.root)
+    for folder in (store.root, *(path for path in store.root.rglob("*") if path.is_dir())):
+        folder.chmod(0o555)
+    monkeypatch.chdir(store.root)  # whose parents only their owner may enter
+    request.getfixturevalue("nobody")
     with pytest.raises(SourceError, match="may not be written"):
-        land(store, "AAPL", {"prices": bars([1])})
+        land(SnapshotStore("."), "AAPL", {"prices": bars([1])})
+    assert open_snapshot(None, SnapshotStore(".")).prices().tickers == ["META"]
+    assert files(".") == before
 
 
 def test_a_snapshot_can_be_read_from_a_folder_that_cannot_be_written(store, two, monkeypatch):

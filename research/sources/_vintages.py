@@ -59,6 +59,11 @@ class Vintage:
         return f"{self.source}/{self.key}/{self.name}"
 
     @property
+    def digest(self) -> str:
+        """Beginning of the hash over its tables, as its name has it."""
+        return self.name.rpartition("-")[2]
+
+    @property
     def fetched_at(self) -> pd.Timestamp:
         """Time of the fetch, UTC."""
         return pd.Timestamp(pd.to_datetime(self.name.partition("Z-")[0], format=STAMP)).tz_localize("UTC")
@@ -70,17 +75,19 @@ class Vintage:
         Raises
         ------
         SourceError
-            If it is missing or damaged.
+            If it is missing or damaged, or belongs to another vintage than its folder says.
         """
         try:
             content = json.loads((self.folder / MANIFEST).read_text(encoding="utf-8"))
-            if digest_of(canonical({**content, "manifest_sha256": None}).encode()) == content["manifest_sha256"]:
-                return dict(content)
+            whole = digest_of(canonical({**content, "manifest_sha256": None}).encode()) == content["manifest_sha256"]
+            mine = (content["source"], content["key"], content["sha256"][:12]) == (self.source, self.key, self.digest)
         except FileNotFoundError as error:
             raise self._damaged(MANIFEST, "is missing") from error
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise self._damaged(MANIFEST, "cannot be read") from error
-        raise self._damaged(MANIFEST, "does not match its own hash")
+        if whole and mine:
+            return dict(content)
+        raise self._damaged(MANIFEST, "belongs to another vintage" if whole else "does not match its own hash")
 
     @property
     def sha256(self) -> str:

@@ -2,45 +2,76 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from research.errors import NotFoundError, SourceError
 from research.sources._differences import changes, differences
 from research.sources.fetching import Outcome
-from research.sources.snapshots import Snapshot, SnapshotStore, Vintage
+from research.sources.snapshots import SnapshotStore, Vintage
 
 #: Lines of one company and table that a comparison prints before it counts the rest.
 _SHOWN = 20
 
 
-def snapshot_lines(store: SnapshotStore) -> list[str]:
-    """All recorded snapshots, oldest first."""
-    found = store.snapshots()
-    if not found:
-        return ["no snapshots yet; earnings-study fetch TICKER ... makes the first"]
+def snapshot_rows(store: SnapshotStore) -> list[dict[str, Any]]:
+    """All recorded snapshots, oldest first: ``snapshot, fetched_at, vintages`` and how many of each source."""
     return [
-        f"{one.id}  {one.fetched_at:%Y-%m-%d %H:%M} UTC  {len(one.members)} vintages: "
-        + ", ".join(f"{source} {sum(m.source == source for m in one.members)}" for source in _sources(one))
-        for one in found
+        {
+            "snapshot": one.id,
+            "fetched_at": one.fetched_at.isoformat(),
+            "vintages": len(one.members),
+            "sources": dict(sorted(Counter(member.source for member in one.members).items())),
+        }
+        for one in store.snapshots()
     ]
 
 
-def _sources(snapshot: Snapshot) -> list[str]:
-    return sorted({member.source for member in snapshot.members})
+def snapshot_lines(store: SnapshotStore) -> list[str]:
+    """All recorded snapshots, oldest first, and the records that cannot be read."""
+    lines = [
+        f"{row['snapshot']}  {_minute(row['fetched_at'])}  {row['vintages']} vintages: "
+        + ", ".join(f"{source} {count}" for source, count in row["sources"].items())
+        for row in snapshot_rows(store)
+    ]
+    lines += [f"damaged: {problem}" for problem in store.damaged_records()]
+    return lines or ["no snapshots yet; earnings-study fetch TICKER ... makes the first"]
+
+
+def member_rows(store: SnapshotStore, name: str) -> list[dict[str, Any]]:
+    """What one snapshot holds: a row a vintage, with the rows of its tables and what is missing from it."""
+    return [
+        {
+            "source": member.source,
+            "key": member.key,
+            "vintage": member.name,
+            "fetched_at": member.fetched_at.isoformat(),
+            "tables": {table: entry["rows"] for table, entry in member.manifest["tables"].items()},
+            "incomplete": member.manifest["incomplete"],
+            "sha256": member.sha256,
+        }
+        for member in store.snapshot(name).members
+    ]
 
 
 def show_lines(store: SnapshotStore, name: str) -> Iterator[str]:
     """What one snapshot holds."""
     snapshot = store.snapshot(name)
     yield f"snapshot {snapshot.id}, latest fetch {snapshot.fetched_at:%Y-%m-%d %H:%M:%S} UTC"
-    for member in snapshot.members:
-        manifest = member.manifest
-        rows = ", ".join(f"{table} {entry['rows']}" for table, entry in manifest["tables"].items())
-        line = f"{member.source}/{member.key}  {member.fetched_at:%Y-%m-%d %H:%M} UTC  {rows}"
-        yield line + (f"; missing {', '.join(manifest['incomplete'])}" if manifest["incomplete"] else "")
+    for row in member_rows(store, snapshot.id):
+        tables = ", ".join(f"{table} {count}" for table, count in row["tables"].items())
+        line = f"{row['source']}/{row['key']}  {_minute(row['fetched_at'])}  {tables}"
+        yield line + (f"; missing {', '.join(row['incomplete'])}" if row["incomplete"] else "")
+
+
+def _minute(instant: str) -> str:
+    return f"{pd.Timestamp(instant):%Y-%m-%d %H:%M} UTC"
 
 
 def difference_lines(store: SnapshotStore, first: str, second: str | None) -> Iterator[str]:
@@ -67,6 +98,26 @@ def difference_lines(store: SnapshotStore, first: str, second: str | None) -> It
             yield "  " + " ".join(filter(None, [*cells, f"({row['detail']})" if row["detail"] else ""]))
         if len(rows) > _SHOWN:
             yield f"  ... and {len(rows) - _SHOWN} more"
+
+
+def difference_rows(store: SnapshotStore, first: str, second: str | None) -> list[dict[str, Any]]:
+    """The same as rows of text and numbers."""
+    records = _compared(store, first, second).to_dict("records")
+    return [{str(name): json_cell(value) for name, value in row.items()} for row in records]
+
+
+def json_cell(value: Any) -> Any:
+    """A cell as JSON can hold it: instants and dates (which have no zone) as text, missing values as null."""
+    if isinstance(value, pd.Timestamp) and value.tzinfo is None:
+        value = value.date()
+    if isinstance(value, pd.Timestamp | dt.date):
+        return value.isoformat()
+    if isinstance(value, np.generic):
+        value = value.item()
+    missing = (
+        value is None or value is pd.NaT or value is pd.NA or (isinstance(value, float) and not np.isfinite(value))
+    )
+    return None if missing or value == "" else value
 
 
 def _compared(store: SnapshotStore, first: str, second: str | None) -> pd.DataFrame:

@@ -59,6 +59,7 @@ _SETS = "sets"
 _SCRATCH = ".tmp"
 _VINTAGE = re.compile(r"\d{8}T\d{12}Z-[0-9a-f]{12}")
 _SET = re.compile(r"([0-9a-f]{12})\.json")
+_DAMAGED_SET = "Restore it from a backup, or remove this file: the snapshot is then no longer known by its name."
 #: A temporary folder this old belongs to a process that was killed.
 _ABANDONED = 24 * 3600.0
 
@@ -105,7 +106,7 @@ class Snapshot:
     @cached_property
     def id(self) -> str:
         """Twelve hexadecimal digits; the same for the same content, whenever it was fetched."""
-        lines = (f"{m.source}/{m.key}/{m.name.rpartition('-')[2]}\n" for m in self.members)
+        lines = (f"{m.source}/{m.key}/{m.digest}\n" for m in self.members)
         return digest_of("".join(lines).encode())[:12]
 
     @property
@@ -288,14 +289,21 @@ class SnapshotStore:
         return snapshot
 
     def snapshots(self) -> list[Snapshot]:
-        """Recorded snapshots, oldest first; damaged ones are left to :meth:`verify`."""
-        found = []
+        """Recorded snapshots, oldest first; without those of :meth:`damaged_records`."""
+        return self._recorded()[0]
+
+    def damaged_records(self) -> list[str]:
+        """What is wrong with each record of a snapshot that cannot be read, in words."""
+        return self._recorded()[1]
+
+    def _recorded(self) -> tuple[list[Snapshot], list[str]]:
+        found, damaged = [], []
         for path in self._set_files():
             try:
                 found.append(self._read_set(path))
-            except SourceError:
-                continue
-        return sorted(found, key=lambda snapshot: (snapshot.fetched_at, snapshot.id))
+            except SourceError as error:
+                damaged.append(error.problem)
+        return sorted(found, key=lambda snapshot: (snapshot.fetched_at, snapshot.id)), damaged
 
     def snapshot(self, name: str) -> Snapshot:
         """A recorded snapshot by its name, of which the beginning will do.
@@ -328,10 +336,13 @@ class SnapshotStore:
             parts = [str(label).split("/") for label in labels]
             members = tuple(Vintage(s, key, name, self.root / s / key / name) for s, key, name in parts)
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise SourceError(f"snapshot {path.stem}: {_SETS}/{path.name} cannot be read") from error
+            raise SourceError(
+                f"snapshot {path.stem}: {_SETS}/{path.name} cannot be read", remedy=_DAMAGED_SET
+            ) from error
         snapshot = Snapshot(members)
-        if f"{snapshot.id}.json" != path.name or not members:
-            raise SourceError(f"snapshot {path.stem}: {_SETS}/{path.name} does not match its name")
+        named = all(_VINTAGE.fullmatch(member.name) for member in members)
+        if not named or f"{snapshot.id}.json" != path.name or not members:
+            raise SourceError(f"snapshot {path.stem}: {_SETS}/{path.name} does not match its name", remedy=_DAMAGED_SET)
         return snapshot
 
     def verify(self, name: str | None = None) -> pd.DataFrame:
@@ -377,22 +388,25 @@ class SnapshotStore:
         Raises
         ------
         SourceError
-            If something cannot be removed.
+            If a record or a manifest is damaged, before anything is removed; if something cannot be removed.
         """
         if keep < 1:
             raise UsageError("at least one snapshot is kept", parameter="keep", value=keep)
-        recorded = self.snapshots()
+        # Everything is read before anything goes: a record that cannot be read may need any vintage.
+        recorded, damaged = self._recorded()
+        if damaged:
+            raise SourceError(f"nothing was removed: {'; '.join(damaged)}", remedy=_DAMAGED_SET)
         needed = {member.label for snapshot in recorded[-keep:] for member in snapshot.members}
-        latest = {(vintage.source, vintage.key): vintage for vintage in self.vintages()}
+        every = self.vintages()
+        latest = {(vintage.source, vintage.key): vintage for vintage in every}
+        spare = [one for one in every if one.label not in needed and one != latest[one.source, one.key]]
+        spare = [one for one in spare if _taken_over(one, latest[one.source, one.key])]
         removed = []
         try:
             for snapshot in recorded[:-keep]:
                 (self.root / _SETS / f"{snapshot.id}.json").unlink(missing_ok=True)
                 removed.append(f"{_SETS}/{snapshot.id}.json")
-            for vintage in self.vintages():
-                heir = latest[vintage.source, vintage.key]
-                if vintage.label in needed or vintage == heir or not _taken_over(vintage, heir):
-                    continue
+            for vintage in spare:
                 # Renamed first: who is killed here leaves no half vintage.
                 doomed = self.root / _SCRATCH / uuid.uuid4().hex
                 doomed.parent.mkdir(exist_ok=True)

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from research.errors import NotFoundError, SourceError
 from research.events.calendar import TradingCalendar
+from research.sources.listing import json_cell
 from research.sources.replay import SnapshotSource
 
 _NEW_YORK = "America/New_York"
@@ -29,6 +31,9 @@ COLUMNS = (
     "as_of",
     "n_past",
     "typical_move",
+    "mean_move",
+    "mean_low",
+    "mean_high",
     "largest_move",
     "share_up",
     "latest_move",
@@ -53,8 +58,10 @@ def upcoming(source: SnapshotSource, tickers: str | Iterable[str], now: pd.Times
         One row per company, columns :data:`COLUMNS`. ``expected_on`` and ``expected_to`` are dates in New
         York, equal where the day is known; ``date_is_estimate`` is missing where nobody says. Figures
         are the consensus fetched last, at ``as_of``. Moves are decimals: stock minus market on
-        the day zero of past announcements, :math:`r_{i0} - r_{m0}`; ``typical_move`` is the root of
-        their mean square, ``share_up`` the share above zero. NaN where nothing is known.
+        the day zero of the ``n_past`` past announcements, :math:`r_{i0} - r_{m0}`; ``typical_move`` is the root
+        of their mean square, ``mean_move`` their mean with its 95 % interval ``mean_low`` to ``mean_high``
+        (:math:`\bar r \pm t_{n-1,\,0.975}\, s/\sqrt{n}`, NaN for one alone), ``share_up`` the share above zero.
+        NaN where nothing is known.
 
     Raises
     ------
@@ -65,8 +72,8 @@ def upcoming(source: SnapshotSource, tickers: str | Iterable[str], now: pd.Times
     """
     if now.tzinfo is None:
         raise SourceError("the time of an upcoming listing needs a time zone", parameter="now", value=str(now))
-    rows = [_company(source, ticker, now) for ticker in source.companies(tickers)]
-    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    found = [_company(source, ticker, now) for ticker in source.companies(tickers)]
+    table = pd.DataFrame(found, columns=list(COLUMNS))
     return table.sort_values(["expected_on", "ticker"], na_position="last", ignore_index=True)
 
 
@@ -82,6 +89,11 @@ def _company(source: SnapshotSource, ticker: str, now: pd.Timestamp) -> dict[str
     if vintage.has("estimates"):
         row |= _consensus(vintage.frame("estimates"), today)
     return row | _reactions(source, ticker)
+
+
+def rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The listing for programs: a row a company, instants as text, what is not known as None."""
+    return [{str(name): json_cell(value) for name, value in row.items()} for row in table.to_dict("records")]
 
 
 def lines(table: pd.DataFrame) -> list[str]:
@@ -109,8 +121,10 @@ def _lines(row: dict[Any, Any]) -> list[str]:
     parts.append(f"as of {row['as_of']:%Y-%m-%d %H:%M} UTC")
     if not row["n_past"]:
         return ["; ".join(parts), "  no earlier announcement with prices"]
+    span = f" (95% interval {row['mean_low']:+.1%} to {row['mean_high']:+.1%})" if pd.notna(row["mean_low"]) else ""
     past = (
-        f"  {row['n_past']:.0f} earlier ones: typically {row['typical_move']:.1%} against {row['market']} on day zero, "
+        f"  {row['n_past']:.0f} earlier {'one' if row['n_past'] == 1 else 'ones'}: "
+        f"typically {row['typical_move']:.1%} against {row['market']} on day zero, mean {row['mean_move']:+.1%}{span}, "
         f"up {row['share_up']:.0%} of the time, largest {row['largest_move']:+.1%}, "
         f"latest {row['latest_move']:+.1%} on {row['latest_on']:%Y-%m-%d}"
     )
@@ -156,9 +170,15 @@ def _reactions(source: SnapshotSource, ticker: str) -> dict[str, Any]:
     moves = (both[ticker] - both[market]).reindex(days).dropna().sort_index()
     if moves.empty:
         return {"n_past": 0, "market": market}
+    mean, half = float(moves.mean()), np.nan
+    if len(moves) > 1:
+        half = float(stats.t.ppf(0.975, len(moves) - 1) * moves.std(ddof=1) / np.sqrt(len(moves)))
     return {
         "n_past": len(moves),
         "typical_move": float(np.sqrt((moves**2).mean())),
+        "mean_move": mean,
+        "mean_low": mean - half,
+        "mean_high": mean + half,
         "largest_move": float(moves[moves.abs().idxmax()]),
         "share_up": float((moves > 0).mean()),
         "latest_move": float(moves.iloc[-1]),
