@@ -145,6 +145,11 @@ def nearest(name: str, candidates: Sequence[str]) -> str:
     return f"Did you mean {folded[found[0]]!r}?" if found else ""
 
 
+def unreadable(error: OSError | UnicodeDecodeError) -> str:
+    """Why a file cannot be read as text, in the system's words or, where those end, ours."""
+    return "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else error.strerror or str(error)
+
+
 def in_words(names: Iterable[Any], limit: int = 30) -> str:
     """Comma-separated list for a message, cut after ``limit`` with the number left out."""
     listed = [str(name) for name in names]

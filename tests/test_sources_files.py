@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
+import errno
 import hashlib
 import itertools
 import math
+import os
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from research.errors import InputError, NotFoundError, ParameterError, ResearchError, SourceError
@@ -625,6 +629,30 @@ def test_old_encodings_are_named_by_line(folder):
     with pytest.raises(InputError, match="UTF-8") as caught:
         FilesSource(folder(events=text.encode("cp1252"), prices=wide_prices())).announcements()
     assert rows_of(caught) == {("2", "line")}
+
+
+@pytest.mark.parametrize("name", ["events.csv", "prices.csv", "market.parquet", "columns.toml"])
+def test_files_that_may_not_be_read_are_named(folder, monkeypatch, name):
+    market = pd.DataFrame({"date": pd.to_datetime(DAYS), "close": ACME})
+    directory = folder({"market.parquet": market, "columns.toml": 'decimal = "."\n'}, prices=long_prices())
+
+    def guarded(real):
+        def call(path, *args, **kwargs):
+            if Path(path).name == name:
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+            return real(path, *args, **kwargs)
+
+        return call
+
+    for owner, call in ((Path, "read_bytes"), (Path, "read_text"), (pq, "read_table")):
+        monkeypatch.setattr(owner, call, guarded(getattr(owner, call)))
+
+    def everything():
+        source = FilesSource(directory)
+        return source.announcements(), source.prices(), source.market_returns()
+
+    with pytest.raises(InputError, match=rf"{name} cannot be read \(Permission denied\)"):
+        everything()
 
 
 def test_mixed_decimal_marks_are_named(folder):

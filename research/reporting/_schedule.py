@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from research.errors import ParameterError, UsageError, in_words, nearest
+from research.errors import ParameterError, UsageError, in_words, nearest, unreadable
 from research.reporting._parameters import NotebookInfo, check_parameters, check_slug, check_ticker, find_notebook
 
 #: Notebook about one announcement; a watch runs it, and its reports are named after the announcement.
@@ -153,8 +153,8 @@ def read_schedule(path: str | Path) -> Schedule:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8"
-        raise UsageError(f"the schedule cannot be read ({reason})", parameter="SCHEDULE", value=str(path)) from error
+        problem = f"the schedule cannot be read ({unreadable(error)})"
+        raise UsageError(problem, parameter="SCHEDULE", value=str(path)) from error
     except tomllib.TOMLDecodeError as error:
         raise UsageError(
             f"the schedule is not valid TOML: {error}",
@@ -305,8 +305,8 @@ def _lines(path: Path) -> list[str]:
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8"
-        raise UsageError(f"cannot be read ({reason})", parameter="tickers_file", value=path.name) from error
+        problem = f"cannot be read ({unreadable(error)})"
+        raise UsageError(problem, parameter="tickers_file", value=path.name) from error
     return [text for line in lines if (text := line.partition("#")[0].strip())]
 
 

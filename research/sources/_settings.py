@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from research.errors import InputError, in_words, nearest, offences
+from research.errors import InputError, in_words, nearest, offences, unreadable
 from research.market._checks import TICKER, TICKER_RULE
 from research.sources._tables import Table
 
@@ -122,8 +122,8 @@ def read_settings(path: Path | None) -> Settings:
         return Settings()
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise InputError(f"{FILE} is not UTF-8", remedy="Save it as UTF-8.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{FILE} cannot be read ({unreadable(error)})", remedy="Save it as UTF-8 text.") from error
     except tomllib.TOMLDecodeError as error:
         raise InputError(
             f"{FILE} is no TOML: {error}", remedy='Write lines such as close = "PX_LAST" below [prices].'

@@ -18,7 +18,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from research.errors import InputError, offences
+from research.errors import InputError, offences, unreadable
 
 _DELIMITERS = (",", ";", "\t", "|")
 #: How files begin that are called .csv and are none.
@@ -80,11 +80,19 @@ def read_table(path: Path, name: str | None = None) -> Table:
     return table
 
 
+def _closed(name: str, error: OSError) -> InputError:
+    return InputError(f"{name} cannot be read ({unreadable(error)})", remedy="Check who may read it.")
+
+
 # --- CSV --------------------------------------------------------------------------------
 
 
 def _read_csv(path: Path, name: str) -> Table:
-    text = _decode(path.read_bytes(), name)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise _closed(name, error) from error
+    text = _decode(data, name)
     if not text.strip():
         raise InputError(f"{name} is empty", remedy="It needs a header line and at least one row.")
     if text.lstrip()[:1] == "<":
@@ -241,6 +249,8 @@ def _read_parquet(path: Path, name: str) -> Table:
     try:
         table = pq.read_table(path)
     except (pa.ArrowInvalid, OSError) as error:
+        if isinstance(error, OSError) and error.errno:
+            raise _closed(name, error) from error
         raise InputError(f"{name} is no readable Parquet file", remedy="Write it again.") from error
     repeated = [column for column, count in Counter(table.column_names).items() if count > 1]
     if repeated:
