@@ -165,6 +165,14 @@ def test_wrong_usage_is_code_2_and_asks_nobody(played, run, arguments, words):
     assert played.requests == []
 
 
+def test_a_gateway_that_is_none_is_wrong_usage(played, run, monkeypatch):
+    monkeypatch.setenv(GATEWAY, "ftp://somewhere")
+    code, out, err = run("fetch", "META")
+    assert (code, out) == (2, "")
+    assert "EARNINGS_STUDY_GATEWAY: the gateway is no address (got 'ftp://somewhere')" in err
+    assert "another shape" not in err
+
+
 def test_several_sources_at_once_and_as_json(played, run, monkeypatch):
     monkeypatch.setenv(edgar.CONTACT, "Jane Doe jane@example.com")
     played.filers["META"] = (1326801, [Filing("0001326801-24-000078", "20241030160833", "2024-10-30")], [])
@@ -220,6 +228,10 @@ def test_list_show_verify_diff_and_prune(played, run):
     assert out.splitlines()[0].startswith("yahoo/META/")
     assert "prices.parquet: does not match its hash" in out
     assert run("snapshots", "show", "nope")[0] == 1
+    assert run("snapshots", "diff", second, "nope")[0] == 1
+    code, _, err = run("snapshots", "diff", "nope")
+    assert code == 1
+    assert "no such snapshot, and no such company" in err
     code, _, err = run("snapshots", "prune", "--keep", "1")
     assert code == 0
     assert [one.id for one in SnapshotStore().snapshots()] == [second]

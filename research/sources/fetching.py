@@ -121,7 +121,7 @@ def fetch(
     Raises
     ------
     UsageError, ParameterError
-        If the request makes no sense; nothing was fetched.
+        If the request, or a variable of the environment, makes no sense; nothing was fetched.
     SourceError
         If nothing can be written.
     """
@@ -149,7 +149,7 @@ def fetch(
             except BudgetError as error:
                 _give_up(outcome, jobs[done:], error.problem)
                 break
-            except StorageError:  # the next company would fare no better
+            except (StorageError, UsageError):  # the next company would fare no better
                 raise
             except ResearchError as error:
                 outcome.failed[label] = str(error)

@@ -125,6 +125,13 @@ def _compared(store: SnapshotStore, first: str, second: str | None) -> pd.DataFr
         before = store.snapshot(first)
     except NotFoundError:
         pair = _latest_pair(store, first) if second is None else None
+        if pair is None and second is None:
+            raise NotFoundError(
+                "no such snapshot, and no such company among those fetched from Yahoo",
+                parameter="snapshot",
+                value=first,
+                remedy="`earnings-study snapshots list` and `show` list them.",
+            ) from None
         if pair is None:
             raise
         rows = [{"source": pair[0].source, "key": pair[0].key, **row} for row in changes(*pair)]

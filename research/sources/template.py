@@ -92,8 +92,9 @@ def write_template(directory: str | Path) -> Path:
     folder = Path(directory).expanduser()
     try:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            problem = "the folder is not empty" if folder.is_dir() else "there is a file of this name"
             raise SourceError(
-                "the folder is not empty; nothing was written",
+                f"{problem}; nothing was written",
                 parameter="DIR",
                 value=str(directory),
                 remedy="Name a new folder.",

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
-from research.errors import SourceError, in_words, nearest
+from research.errors import ResearchError, SourceError, in_words, nearest
 from research.sources import _yahoo_pages as pages
 from research.sources._common import new_york
 from research.sources._http import Pace, refusal, routed, unreachable
@@ -164,7 +164,7 @@ class YahooClient:
         YfData.cache_get.cache_clear()  # it keeps failed answers, too
         try:
             return work()
-        except SourceError:
+        except ResearchError:
             raise
         except YFRateLimitError as error:
             raise TransientError(
