@@ -43,6 +43,8 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         "note",
     ),
     "intraday": ("ts", "open", "high", "low", "close", "volume"),
+    "wire": ("ticker", "announced_at"),
+    "filings": ("ticker", "accepted_at", "filed_on"),
 }
 #: Other people's usual names of required columns: good for a hint, not for a guess.
 _SYNONYMS: Mapping[str, tuple[str, ...]] = {
@@ -50,6 +52,7 @@ _SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "date": ("datum", "day", "caldt", "timestamp", "datetime"),
     "close": ("price", "last", "px_last", "prc", "settle", "kurs", "schlusskurs"),
     "ret": ("daily_returns", "total_return", "performance"),
+    "accepted_at": ("acceptance_datetime", "accepted", "acceptancedatetime", "timestamp"),
     "announced_at": ("date", "datetime", "timestamp", "announcement_date", "report_date", "rdq", "anndats"),
     "ts": ("timestamp", "time", "datetime", "date"),
 }

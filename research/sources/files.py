@@ -12,10 +12,15 @@ actions     ``ex_date, ticker, dividend, split_ratio, absorbed``
 market      ``date`` and ``close``, ``adj_close`` or ``ret``; with ``ticker`` for several
 factors     ``date`` and one column a factor
 metrics     the long metrics table of :class:`Announcements`
+wire        ``ticker, announced_at``: exact times of press releases
+filings     ``ticker, accepted_at``, optional ``filed_on``: the SEC's acceptances of 8-K filings with results
 intraday/   ``TICKER_YYYY-MM-DD`` (date of the announcement): bars with ``ts, close``, optional
             ``open high low volume``
 =========== ============================================================================
 
+Where there is ``wire`` or ``filings``, they correct and sharpen the instants of ``events`` by the rule of
+:mod:`research.sources.reconciliation`; a row of ``events`` whose ``announced_at_source`` is ``wire`` is an
+exact time itself. ``announced_at_note`` says why an instant is not that of ``events``.
 ``events`` and one of ``prices`` and ``returns`` are needed. Each is a ``.csv`` (comma,
 semicolon, tab; decimal point or comma; UTF-8) or a ``.parquet``. ``columns.toml`` maps other
 people's column names and says what files cannot::
@@ -46,7 +51,7 @@ from research.errors import NotFoundError, SourceError, in_words, nearest
 from research.events.announcements import Announcements
 from research.market.intraday import Bars
 from research.market.prices import Prices
-from research.sources import _frames
+from research.sources import _frames, _own_instants
 from research.sources._common import (
     EventLike,
     announcement_day,
@@ -55,7 +60,7 @@ from research.sources._common import (
     select_tickers,
     ticker_list,
 )
-from research.sources._settings import COLUMNS, FILE, Settings, read_settings
+from research.sources._settings import COLUMNS, FILE, Settings, our_names, read_settings
 from research.sources._tables import Table, read_table
 
 _SUFFIXES = (".csv", ".parquet")
@@ -269,10 +274,49 @@ class FilesSource:
     def _table(self, section: str) -> Table:
         return read_table(self._files[section])
 
+    def reconciliation(self, tickers: str | Iterable[str] | None = None) -> pd.DataFrame:
+        """Instants of the events file, of the wire and of the SEC side by side, and which one counts.
+
+        Returns
+        -------
+        DataFrame
+            ``ticker`` and the columns of :func:`research.sources.reconciliation.reconcile`, one row for each
+            earnings announcement in New York, in the order of the file.
+
+        Raises
+        ------
+        InputError, NotFoundError
+            As in :meth:`announcements`.
+        """
+        table = self._side_by_side
+        if tickers is not None:
+            wanted = ticker_list(tickers)
+            require_tickers(wanted, self._announcements.tickers, "announcements")
+            table = table[table["ticker"].isin(wanted)]
+        return table.reset_index(drop=True)
+
+    @cached_property
+    def _events(self) -> Table:
+        return self._table("events")
+
+    @cached_property
+    def _given(self) -> Announcements:
+        metrics = self._table("metrics") if "metrics" in self._files else None
+        return _frames.announcements(self._events, metrics, self._settings)
+
+    @cached_property
+    def _side_by_side(self) -> pd.DataFrame:
+        wire = _own_instants.wire_times(self._table("wire"), self._settings) if "wire" in self._files else None
+        accepted = _own_instants.filings(self._table("filings"), self._settings) if "filings" in self._files else None
+        return _own_instants.side_by_side(self._given, wire, accepted)
+
     @cached_property
     def _announcements(self) -> Announcements:
-        metrics = self._table("metrics") if "metrics" in self._files else None
-        return _frames.announcements(self._table("events"), metrics, self._settings)
+        """The announcements at the instants that count."""
+        if not {"wire", "filings"} & set(self._files):
+            return self._given
+        events = our_names(self._events, "events", self._settings)
+        return _own_instants.reconciled(self._given, self._side_by_side, events)
 
     @cached_property
     def _price_rows(self) -> tuple[pd.DataFrame, pd.DataFrame | None]:

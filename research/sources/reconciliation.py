@@ -201,9 +201,7 @@ def _decide(
             "gap_hours": round((public - end) / pd.Timedelta(hours=1), 2),
         }
     if release is not None:
-        zero = calendar.day_zero(pd.DatetimeIndex([release["public_at"]]))[0]
-        moved = "moved" if pd.notna(vendor_zero) and zero != vendor_zero else "sharpened"
-        return {**kept, **_at(release["public_at"]), "announced_at_source": "wire", "agreement": moved}
+        return {**kept, **_released(release["public_at"], row, vendor_zero, calendar), "announced_at_source": "wire"}
     if filing is None:
         return kept
     clock = f"{public.tz_convert(NEW_YORK):%Y-%m-%d %H:%M} New York"
@@ -235,6 +233,20 @@ def _decide(
             "detail": f"accepted by EDGAR at {clock}, an upper bound of the release",
         }
     return {**kept, "agreement": "agrees"}
+
+
+def _released(
+    instant: pd.Timestamp, row: dict[str, Any], vendor_zero: Any, calendar: TradingCalendar
+) -> dict[str, Any]:
+    """What an exact time from the wire makes of the vendor's."""
+    if pd.notna(row["announced_at"]) and row["announced_at"] == instant:
+        return {"agreement": "agrees"}
+    zero = calendar.day_zero(pd.DatetimeIndex([instant]))[0]
+    why = f"released on the wire at {instant.tz_convert(NEW_YORK):%Y-%m-%d %H:%M:%S} New York"
+    if pd.isna(vendor_zero) or zero == vendor_zero:
+        return {**_at(instant), "agreement": "sharpened", "detail": why}
+    why += f"; day zero moved from {vendor_zero:%Y-%m-%d} to {zero:%Y-%m-%d}"
+    return {**_at(instant), "agreement": "moved", "detail": why}
 
 
 def _same_part(

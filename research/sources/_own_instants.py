@@ -1,0 +1,243 @@
+"""One's own wire times and SEC acceptances, and the announcements that follow from all of them."""
+
+from __future__ import annotations
+
+import zoneinfo
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+
+from research.events.announcements import Announcements
+from research.sources._checks import Offence, checked, no_tickers, refused, text_column
+from research.sources._common import new_york
+from research.sources._dates import parse_dates, tidy_instants
+from research.sources._settings import FILE, Settings, our_names, require_columns
+from research.sources._tables import Table
+from research.sources.edgar import NEW_YORK, public_at
+from research.sources.reconciliation import COLUMNS, reconcile
+
+#: How an instant of the events file is called in a reconciliation where the file does not say.
+OWN = "file"
+#: What ``announced_at_source`` of an events file says of an exact time of a press release.
+WIRE = "wire"
+#: Filings accepted later on a day carry the date of the next one.
+_CUT_OFF = pd.Timedelta(hours=17, minutes=30)
+_EXACT = ("second", "minute")
+_HOME = "XNYS"
+
+
+def wire_times(table: Table, settings: Settings) -> pd.DataFrame:
+    """Press releases: ``ticker`` and ``announced_at`` (UTC).
+
+    Raises
+    ------
+    InputError
+        Naming every row without a ticker or an exact time.
+    """
+    tickers, instants, _ = _read(table, "wire", "announced_at", settings)
+    return pd.DataFrame({"ticker": tickers, "announced_at": instants}).reset_index(drop=True)
+
+
+def filings(table: Table, settings: Settings) -> pd.DataFrame:
+    """Acceptances of 8-K filings with results: ``ticker``, ``accepted_at`` and ``public_at`` (UTC).
+
+    Without ``filed_on``, a filing accepted after 17:30 New York, or on no session, is filed on the next session.
+
+    Raises
+    ------
+    InputError
+        Naming every row without a ticker or an exact time, and dates that are none.
+    """
+    tickers, accepted, dates = _read(table, "filings", "accepted_at", settings, "filed_on")
+    public = []
+    for instant, filed in zip(accepted, dates, strict=True):
+        wall = instant.tz_convert(NEW_YORK).tz_localize(None)
+        public.append(public_at(wall, _filing_date(wall) if pd.isna(filed) else filed))
+    frame = pd.DataFrame({"ticker": tickers, "accepted_at": accepted}).reset_index(drop=True)
+    return frame.assign(public_at=pd.DatetimeIndex(public))
+
+
+def side_by_side(
+    announcements: Announcements, wire: pd.DataFrame | None, accepted: pd.DataFrame | None
+) -> pd.DataFrame:
+    """Reconciliation of the earnings announcements on New York's exchange.
+
+    Parameters
+    ----------
+    announcements : Announcements
+        Rows whose ``announced_at_source`` is ``wire`` count as press releases themselves.
+    wire, accepted : DataFrame or None
+        From :func:`wire_times` and :func:`filings`.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by the row of ``announcements.frame``: ``ticker`` and the columns of
+        :func:`research.sources.reconciliation.reconcile`.
+    """
+    frame = announcements.frame
+    usable = (frame["status"] == "ok") & (frame["kind"] == "earnings") & (frame["exchange"] == _HOME)
+    timing = announcements.timed()["timing"]
+    exact = frame["precision"].isin(_EXACT)
+    flags = frame["session"].where(frame["session"].notna(), timing.where(timing.isin(["bmo", "dmh", "amc"]), None))
+    vendor = frame[["ticker", "announced_on", "precision"]].assign(
+        announced_at=frame["announced_at"].where(exact), session=flags.astype(object).where(flags.notna(), None)
+    )
+    known = [part for part in (wire, _releases(frame[exact])) if part is not None]
+    releases = pd.concat(known, ignore_index=True) if known else None
+    calendar = new_york()
+    parts = []
+    for ticker, rows in vendor[usable].groupby("ticker", sort=False):
+        mine = [None if table is None else table[table["ticker"] == ticker] for table in (accepted, releases)]
+        parts.append(reconcile(rows, mine[0], calendar, wire=mine[1], name=OWN).assign(ticker=ticker))
+    if not parts:
+        return pd.DataFrame(columns=["ticker", *COLUMNS])
+    table = pd.concat(parts).sort_index()
+    if "announced_at_source" in frame:
+        stated = frame["announced_at_source"].reindex(table.index)
+        own = (table["announced_at_source"] == OWN) & stated.notna()
+        table["announced_at_source"] = table["announced_at_source"].mask(own, stated)
+    return table[["ticker", *COLUMNS]]
+
+
+def _releases(exact: pd.DataFrame) -> pd.DataFrame | None:
+    if "announced_at_source" not in exact:
+        return None
+    said = exact["announced_at_source"].astype(str).str.strip().str.casefold() == WIRE
+    return exact.loc[said, ["ticker", "announced_at"]]
+
+
+def reconciled(announcements: Announcements, table: pd.DataFrame, events: Table) -> Announcements:
+    """Announcements at the instants that count.
+
+    Parameters
+    ----------
+    announcements : Announcements
+    table : DataFrame
+        From :func:`side_by_side`.
+    events : Table
+        The file they came from: its lines name the rows, and only what it has is taken over.
+
+    Returns
+    -------
+    Announcements
+        With ``announced_at_source``, ``sec_accepted_at`` and ``announced_at_note`` among its covariates.
+
+    Raises
+    ------
+    InputError
+        If two announcements end up on one day zero, or an estimate later than its announcement.
+    """
+    before = announcements.frame
+    after = before.drop(columns=["announced_on", "precision", "status", "detail"])
+    after = after.rename_axis(None).assign(announced_at=_texts(before), announced_at_precision=before["precision"])
+    if "event_id" not in events.frame:
+        after = after.drop(columns="event_id")  # it follows from day zero, which may be another now
+    changed = table[table["agreement"].isin(["moved", "sharpened"])]
+    after.loc[changed.index, "announced_at"] = _texts(changed)
+    for name, theirs in (("announced_at_precision", "precision"), ("session", "session")):
+        after.loc[changed.index, name] = changed[theirs]
+    for name, values in (
+        ("announced_at_source", table["announced_at_source"].mask(table["announced_at_source"] == OWN)),
+        ("sec_accepted_at", table["sec_accepted_at"].map(lambda at: at.isoformat(), na_action="ignore")),
+        ("announced_at_note", table["detail"].mask(table["detail"] == "")),
+    ):
+        given = values.astype(object).reindex(after.index)
+        own = after[name].astype(object) if name in after else pd.Series(None, index=after.index, dtype=object)
+        filled = given.where(given.notna(), own)
+        after[name] = filled.where(filled.notna(), None)
+    metrics = announcements.metrics
+    if metrics is not None:
+        places = pd.Series(after.index, index=before["event_id"])
+        owner = metrics["event_id"].map(places)
+        texts = owner.map(after["announced_at"])
+        metrics = metrics.assign(announced_at=texts.where(owner.notna(), _texts(metrics))).drop(
+            columns=["event_id", "announced_on"]
+        )
+    after.index = events.frame.index
+    return checked(events.name, [], lambda: Announcements.from_frame(after, metrics=metrics))
+
+
+def _texts(frame: pd.DataFrame) -> pd.Series:
+    """Instants in the ISO spelling, or the dates where there is no instant."""
+    stamps = frame["announced_at"].map(lambda at: at.isoformat(), na_action="ignore").astype(object)
+    return stamps.where(frame["announced_at"].notna(), frame["announced_on"].dt.strftime("%Y-%m-%d"))
+
+
+# --- reading ------------------------------------------------------------------------------
+
+
+def _read(
+    table: Table, section: str, instant: str, settings: Settings, date: str | None = None
+) -> tuple[pd.Series, pd.Series, pd.Series]:
+    """Tickers, instants in UTC and dates (NaT where there are none)."""
+    table = our_names(table, section, settings)
+    require_columns(table, section, ["ticker", instant])
+    tickers, found = text_column(table, "ticker")
+    found += no_tickers(tickers)
+    instants, wrong = _instants(table.frame[instant], settings)
+    found += wrong
+    dates = pd.Series(pd.NaT, index=table.frame.index, dtype="datetime64[ns]")
+    if date in table.frame:
+        given = table.frame[date]
+        present = given.notna() & (given.astype(str).str.strip() != "")
+        read, wrong = parse_dates(given[present], settings.date_format)
+        dates[present] = read
+        found += wrong
+    if found:
+        raise refused(table.name, found)
+    return tickers, instants, dates
+
+
+def _instants(column: pd.Series, settings: Settings) -> tuple[pd.Series, list[Offence]]:
+    if isinstance(column.dtype, pd.DatetimeTZDtype):
+        missing = [(line, str(column.name), None, "is missing") for line in column.index[column.isna()]]
+        return column.dt.tz_convert("UTC").dt.as_unit("ns"), missing
+    if pd.api.types.is_datetime64_dtype(column.dtype):
+        column = column.dt.strftime("%Y-%m-%dT%H:%M:%S").astype(object).where(column.notna(), "")
+    texts, wrong = tidy_instants(column, settings.date_format)
+    refused_lines = {line for line, *_ in wrong}
+    read = []
+    for line, text in texts.items():
+        instant, problem = (pd.NaT, "") if line in refused_lines else _instant(text, settings)
+        if problem:
+            wrong.append((line, str(column.name), text or None, problem))
+        read.append(instant)
+    values = pd.to_datetime(pd.Series(read, index=column.index), utc=True).dt.as_unit("ns")
+    return values, wrong
+
+
+def _instant(text: Any, settings: Settings) -> tuple[Any, str]:
+    """One instant, or what is wrong with it."""
+    if not isinstance(text, str) or not text:
+        return pd.NaT, "is missing"
+    if ":" not in text:
+        return pd.NaT, "has no time of day"
+    stamp = _tried(lambda: pd.Timestamp(text))
+    if stamp is None:
+        return pd.NaT, "cannot be read as a date and a time; write 2024-10-30T16:05:00-04:00"
+    if stamp.tzinfo is None and settings.timezone is None:
+        return pd.NaT, f"is a time without a UTC offset; add it, or say timezone in {FILE}"
+    if stamp.tzinfo is None:
+        zone = zoneinfo.ZoneInfo(settings.timezone or "UTC")
+        naive = stamp
+        stamp = _tried(lambda: naive.tz_localize(zone, ambiguous="raise", nonexistent="raise"))
+        if stamp is None:
+            return pd.NaT, f"does not exist, or exists twice, where the clocks of {settings.timezone} change"
+    return stamp.tz_convert("UTC"), ""
+
+
+def _tried(make: Callable[[], pd.Timestamp]) -> pd.Timestamp | None:
+    try:
+        return make()
+    except ValueError:
+        return None
+
+
+def _filing_date(wall: pd.Timestamp) -> pd.Timestamp:
+    """Date of a filing accepted at a time of the New York clock."""
+    sessions = new_york().sessions
+    day = wall.normalize()
+    late = wall - day > _CUT_OFF
+    return sessions[sessions.searchsorted(day, side="right" if late else "left")]

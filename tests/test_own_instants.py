@@ -1,0 +1,183 @@
+"""Wire times and SEC acceptances in a folder of one's own: what they do to the announcements."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from research.errors import InputError, NotFoundError
+from research.sources._own_instants import filings
+from research.sources._settings import Settings
+from research.sources._tables import Table
+from research.sources.files import FilesSource
+from research.study.study import EventStudy
+
+EVENTS = """\
+ticker,announced_at,session,announced_at_source,eps_actual,eps_estimate
+ACME,2024-05-01,amc,vendor,1.2,1.1
+ACME,2024-08-01T16:05:00-04:00,,wire,1.3,1.1
+ACME,2024-10-31,bmo,,1.4,1.1
+ACME,2025-02-03,,,1.5,1.1
+ZZZ,2024-05-02,bmo,,1,1
+"""
+#: A vendor's day too early; a filing long after the wire; a sharper minute; a session where there was none.
+FILINGS = """\
+ticker,accepted_at,filed_on
+ACME,2024-05-02T16:31:10-04:00,2024-05-02
+ACME,2024-08-02T17:00:00-04:00,2024-08-02
+ACME,2024-10-31T07:02:00-04:00,2024-10-31
+ACME,2025-02-03T16:20:00-05:00,
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    def write(**tables):
+        days = pd.bdate_range("2024-04-01", "2025-02-28", freq="C", holidays=["2024-05-27", "2024-06-19", "2024-07-04"])
+        days = days.drop(pd.to_datetime(["2024-09-02", "2024-11-28", "2024-12-25", "2025-01-01", "2025-01-09"]))
+        days = days.drop(pd.to_datetime(["2025-01-20", "2025-02-17"]))
+        prices = pd.DataFrame({"ACME": range(100, 100 + len(days)), "ZZZ": 50.0}, index=days)
+        texts = {"events": EVENTS, "prices": prices.to_csv(index_label="date"), **tables}
+        for old in tmp_path.iterdir():
+            old.unlink()
+        for name, text in texts.items():
+            (tmp_path / (name if "." in name else f"{name}.csv")).write_text(text)
+        return tmp_path
+
+    return write
+
+
+def test_filings_move_and_sharpen_and_the_table_says_so(folder):
+    source = FilesSource(folder(filings=FILINGS))
+    table = source.reconciliation("ACME")
+    assert table["agreement"].tolist() == ["moved", "agrees", "sharpened", "sharpened"]
+    assert table["announced_at_source"].tolist() == ["sec_8k_acceptance", "wire", *["sec_8k_acceptance"] * 2]
+    assert source.reconciliation()["ticker"].tolist() == ["ACME"] * 4 + ["ZZZ"]
+    assert source.reconciliation()["agreement"].tolist()[-1] == "alone"
+    frame = source.announcements().frame
+    assert frame["announced_at"].tolist()[:4] == [
+        pd.Timestamp("2024-05-02T20:31:10Z"),
+        pd.Timestamp("2024-08-01T20:05:00Z"),  # the wire's, although the filing came a day later
+        pd.Timestamp("2024-10-31T11:02:00Z"),
+        pd.Timestamp("2025-02-03T21:20:00Z"),
+    ]
+    assert frame["announced_at_source"].tolist()[:4] == table["announced_at_source"].tolist()
+    assert "day zero moved from 2024-05-02 to 2024-05-03" in frame["announced_at_note"].iloc[0]
+    assert frame["announced_at_note"].isna().tolist() == [False, True, False, False, True]
+    assert pd.Timestamp(frame["sec_accepted_at"].iloc[1]) == pd.Timestamp("2024-08-02T21:00:00Z")
+    assert frame["event_id"].iloc[0] == "ACME-earnings-2024-05-03"
+    assert frame["eps_actual"].tolist() == [1.2, 1.3, 1.4, 1.5, 1.0]
+    with pytest.raises(NotFoundError, match="QQQ"):
+        source.reconciliation("QQQ")
+
+
+def test_the_ledger_says_that_an_announcement_was_moved(folder):
+    source = FilesSource(folder(filings=FILINGS))
+    study = EventStudy(
+        source.announcements("ACME"),
+        source.returns(),
+        model="market-adjusted",
+        market="ZZZ",
+        window=(-1, 1),
+        estimation=(-20, -2),
+        min_observations=10,
+    )
+    ledger = study.fit().ledger
+    assert ledger["status"].tolist() == ["used"] * 4
+    assert "day zero moved from 2024-05-02 to 2024-05-03" in ledger["detail"].iloc[0]
+    assert ledger["detail"].iloc[1] == ""
+
+
+def test_the_wire_goes_before_the_sec(folder):
+    wire = "ticker,announced_at\nACME,2024-05-02T06:45:30-04:00\nACME,2024-10-31 06:30\n"
+    toml = 'timezone = "America/New_York"\n'
+    source = FilesSource(folder(filings=FILINGS, wire=wire, **{"columns.toml": toml}))
+    table = source.reconciliation("ACME")
+    assert table["announced_at_source"].tolist()[:3] == ["wire"] * 3
+    assert table["agreement"].tolist() == [
+        "sharpened",
+        "agrees",
+        "sharpened",
+        "sharpened",
+    ]  # amc and bmo share day zero
+    frame = source.announcements("ACME").frame
+    assert frame["announced_at"].iloc[0] == pd.Timestamp("2024-05-02T10:45:30Z")
+    assert frame["precision"].tolist() == ["second", "minute", "minute", "minute"]
+    assert frame["announced_at_note"].iloc[0] == "released on the wire at 2024-05-02 06:45:30 New York"
+    moved = FilesSource(folder(wire="ticker,announced_at\nACME,2024-05-02T16:05:00-04:00\n", filings=FILINGS))
+    note = moved.announcements().frame["announced_at_note"].iloc[0]
+    assert note.startswith("released on the wire")
+    assert note.endswith("day zero moved from 2024-05-02 to 2024-05-03")
+
+
+def test_metrics_follow_their_announcement(folder):
+    metrics = "ticker,announced_at,metric,actual,estimate\nACME,2024-05-01,capex,5,4\nZZZ,2024-05-02,users,2,2\n"
+    metrics += "ACME,2023-05-01,capex,1,1\n"
+    announcements = FilesSource(folder(filings=FILINGS, metrics=metrics)).announcements()
+    owners = announcements.metrics["event_id"]
+    assert owners.tolist()[:2] == ["ACME-earnings-2024-05-03", "ZZZ-earnings-2024-05-02"]
+    assert owners.isna().tolist() == [False, False, True]
+    assert announcements.metrics["actual"].tolist() == [5, 2, 1]
+
+
+def test_without_other_instants_nothing_changes(folder):
+    source = FilesSource(folder())
+    assert list(source.announcements().frame["announced_at_source"][:2]) == ["vendor", "wire"]
+    assert "announced_at_note" not in source.announcements().frame
+    assert source.reconciliation()["announced_at_source"].tolist() == ["vendor", "wire", "file", "file", "file"]
+
+
+def test_own_identifiers_and_other_kinds_stay_what_they_were(folder):
+    events = (
+        "event_id,ticker,announced_at,session,kind\ne1,ACME,2024-05-01,amc,earnings\ne2,ACME,2024-05-01,amc,product\n"
+    )
+    frame = FilesSource(folder(events=events, filings=FILINGS)).announcements().frame
+    assert frame["event_id"].tolist() == ["e1", "e2"]
+    assert frame["announced_on"].tolist() == [pd.Timestamp("2024-05-02"), pd.Timestamp("2024-05-01")]
+
+
+def test_filings_of_the_evening_are_public_the_next_morning():
+    rows = {
+        "2024-10-30 17:29:00": "2024-10-30 17:29",
+        "2024-10-30 17:31:00": "2024-10-31 06:00",
+        "2024-11-01 20:00:00": "2024-11-04 06:00",  # a weekend with a change of the clocks
+        "2024-11-02 12:00:00": "2024-11-04 06:00",
+    }
+    frame = pd.DataFrame({"ticker": "A", "accepted_at": list(rows)}, dtype=object)
+    found = filings(Table("filings.csv", frame), Settings(timezone="America/New_York"))
+    assert found["public_at"].tolist() == [pd.Timestamp(text, tz="America/New_York") for text in rows.values()]
+
+
+def test_every_row_that_is_no_instant_is_named(folder):
+    bad = (
+        "ticker,accepted_at,filed_on\n"
+        "ACME,2024-05-02,2024-05-02\n"  # 2: no time
+        "ACME,2024-05-02 16:31,2024-05-02\n"  # 3: no offset, no zone
+        ",2024-05-02T16:31-04:00,\n"  # 4: no ticker
+        "ACME,soon,\n"  # 5
+        "ACME,,\n"  # 6
+        "ACME,2024-05-02T25:31-04:00,\n"  # 7: no such hour
+        "ACME,2024-05-02T16:31-04:00,3/4/24\n"  # 8: no date
+        "A B,45414.5,\n"  # 9: neither
+    )
+    with pytest.raises(InputError) as caught:
+        FilesSource(folder(filings=bad)).announcements()
+    named = {(int(row.row), row.column) for row in caught.value.rows.itertuples()}
+    instants = {(line, "accepted_at") for line in (2, 3, 5, 6, 7, 9)}
+    assert named == instants | {(4, "ticker"), (9, "ticker"), (8, "filed_on")}
+    assert "filings.csv" in str(caught.value)
+    skipped = "ticker,announced_at\nACME,2024-03-10 02:30\nACME,2024-11-03 01:30\n"
+    toml = {"columns.toml": 'timezone = "America/New_York"'}
+    with pytest.raises(InputError, match=r"wire\.csv(.|\n)*exists twice") as caught:
+        FilesSource(folder(wire=skipped, filings=FILINGS, **toml)).announcements()
+    assert len(caught.value.rows) == 2
+    with pytest.raises(InputError, match=r"Did you mean 'acceptanceDateTime'"):
+        FilesSource(folder(filings="ticker,acceptanceDateTime\nACME,x\n")).reconciliation()
+
+
+def test_two_announcements_on_one_day_zero_are_named_by_line(folder):
+    events = "ticker,announced_at,session\nACME,2024-05-01,amc\nACME,2024-05-03,bmo\n"
+    wire = "ticker,announced_at\nACME,2024-05-02T16:05-04:00\nACME,2024-05-03T07:05-04:00\n"
+    with pytest.raises(InputError, match="row 3, ticker: same ticker") as caught:
+        FilesSource(folder(events=events, wire=wire)).announcements()
+    assert "events.csv" in str(caught.value)
