@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pandas as pd
 import pytest
 
 from research.errors import InputError, NotFoundError
+from research.reporting.background import provenance
 from research.sources._own_instants import filings
 from research.sources._settings import Settings
 from research.sources._tables import Table
@@ -86,6 +89,18 @@ def test_the_ledger_says_that_an_announcement_was_moved(folder):
     assert ledger["status"].tolist() == ["used"] * 4
     assert "day zero moved from 2024-05-02 to 2024-05-03" in ledger["detail"].iloc[0]
     assert ledger["detail"].iloc[1] == ""
+
+
+def test_a_report_says_why_an_instant_is_not_that_of_the_file(folder):
+    source = FilesSource(folder(filings=FILINGS))
+    pages = []
+    for date in ("2024-05-02", "2024-08-01"):
+        case = SimpleNamespace(
+            event=source.announcements().find("ACME", date), results=SimpleNamespace(market_name="ZZZ")
+        )
+        pages.append(provenance(case, source).markup)
+    assert "day zero moved from 2024-05-02 to 2024-05-03" in pages[0]
+    assert "why that instant" not in pages[1]
 
 
 def test_the_wire_goes_before_the_sec(folder):

@@ -211,6 +211,8 @@ def provenance(case: Case, source: Any) -> Fragment:
         "estimate from": str(event["estimate_source"]) if pd.notna(event.get("estimate_source")) else "not stated",
         "market": case.results.market_name or "none",
     }
+    if pd.notna(event.get("announced_at_note")):
+        items["why that instant"] = str(event["announced_at_note"])
     if source.name == "sample":
         items["how the sample was chosen"] = (
             "by hand: large companies that survived to the end; averages over it do not describe the market as a whole"

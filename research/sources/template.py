@@ -66,7 +66,8 @@ columns.toml  time zone, number and date formats, other people's column names.
 Optional: actions.csv (ex_date, ticker, dividend, split_ratio, absorbed), factors.csv (date and
 one column a factor), metrics.csv, intraday/TICKER_YYYY-MM-DD.csv (ts, close); wire.csv (ticker,
 announced_at: exact times of press releases) and filings.csv (ticker, accepted_at: the SEC's
-acceptances), which correct and sharpen the times of events.csv. Any of them may be Parquet. A cell that cannot be read is named by file, line and column; nothing is guessed.
+acceptances), which correct and sharpen the times of events.csv. Any of them may be Parquet. A cell
+that cannot be read is named by file, line and column; nothing is guessed.
 
 The rows here are those of the embedded sample for {ticker}, so that the command above works at once.
 """
