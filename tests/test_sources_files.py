@@ -313,6 +313,21 @@ def test_actions_make_total_returns(folder):
     assert source.prices(["ZZZ"]).returns().loc["2024-03-06", "ZZZ"] == pytest.approx(0.0, abs=1e-15)
 
 
+def test_only_splits_have_to_say_whether_they_are_absorbed(folder):
+    actions = "ex_date,ticker,dividend,split_ratio,absorbed\n2024-03-05,ACME,1.5,,\n2024-03-06,ZZZ,,2,TRUE\n"
+    source = FilesSource(folder(prices=long_prices(), actions=actions))
+    assert source.returns().loc["2024-03-05", "ACME"] == pytest.approx((101.5 + 1.5) / 100 - 1)
+    wrong = actions.replace(",TRUE", ",N/A") + "2024-03-07,ZZZ,,2,maybe\n"
+    with pytest.raises(InputError, match=r"row 3, absorbed: is missing of a split\n.*'maybe'") as caught:
+        FilesSource(folder(actions=wrong)).prices()
+    assert rows_of(caught) == {("3", "absorbed"), ("4", "absorbed")}
+
+
+def test_columns_toml_is_found_whatever_its_case(folder):
+    text = long_prices().replace("close", "PX")
+    assert_expected(FilesSource(folder({"Columns.TOML": '[prices]\nclose = "PX"\n'}, prices=text)))
+
+
 def test_a_download_with_adjusted_closes_may_keep_its_dividend_column(folder):
     text = "Date,Ticker,Open,High,Low,Close,Adj Close,Volume,Dividends,Stock Splits\n"
     text += '2024-03-04,ACME,10,11,9,10,5,"69,846,400",0,0\n2024-03-05,ACME,10,12,9,11,6,"1,000",0.5,0\n'
@@ -682,6 +697,8 @@ BAD_TOML = {
     "no text": ("[prices]\nclose = 5\n", "text"),
     "two names for one": ('[prices]\nclose = "x"\nopen = "x"\n', "two of our names"),
     "market as a key": ('market = "SPY"\n', "market_symbol"),
+    "date format": ('date_format = "DD/MM/YYYY"\n', "strptime"),
+    "date format without a year": ('date_format = "%d/%m"\n', "strptime"),
     "unit": ('returns_unit = "bp"\n', "percent"),
 }
 

@@ -133,14 +133,27 @@ def _actions(table: Table, settings: Settings) -> tuple[pd.DataFrame, list[Offen
     found += wrong + unread
     frame = values.assign(ticker=ticker, ex_date=dates)
     if "absorbed" in table.frame:
-        flags = [_flag(cell) for cell in table.frame["absorbed"]]
+        splits = values["split_ratio"].notna() if "split_ratio" in values else pd.Series(False, index=values.index)
+        cells = table.frame["absorbed"]
+        # Of a dividend there is nothing to say, so that its cell may be blank.
+        flags = [
+            False if _blank(cell) and not split else _flag(cell) for cell, split in zip(cells, splits, strict=True)
+        ]
         found += [
-            (line, "absorbed", cell, "is neither true nor false")
-            for line, cell, flag in zip(table.frame.index, table.frame["absorbed"], flags, strict=True)
+            (
+                line,
+                "absorbed",
+                *((None, "is missing of a split") if _blank(cell) else (cell, "is neither true nor false")),
+            )
+            for (line, cell), flag in zip(cells.items(), flags, strict=True)
             if flag is None
         ]
         frame["absorbed"] = [bool(flag) for flag in flags]
     return frame, found
+
+
+def _blank(cell: Any) -> bool:
+    return is_blank(cell) if isinstance(cell, str) else cell is None or cell is pd.NA or cell != cell
 
 
 def _flag(cell: Any) -> bool | None:

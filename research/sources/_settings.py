@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import tomllib
 import zoneinfo
 from collections.abc import Mapping, Sequence
@@ -173,6 +174,8 @@ def _check_key(name: str, value: Any) -> list[tuple[str, str, Any, str]]:
     allowed = _KEYS[name]
     if not isinstance(value, str) or not value or (allowed and value not in allowed):
         return [("key", name, value, f"has to be {' or '.join(map(repr, allowed)) if allowed else 'text'}")]
+    if name == "date_format" and not _reads_dates(value):
+        return [("key", name, value, 'is no format of a date in the manner of strptime, such as "%d/%m/%Y"')]
     if name == "timezone":
         try:
             zoneinfo.ZoneInfo(value)
@@ -180,6 +183,15 @@ def _check_key(name: str, value: Any) -> list[tuple[str, str, Any, str]]:
             zones = sorted(zoneinfo.available_timezones())
             return [("key", name, value, f"is no time zone. {nearest(value, zones)}".strip())]
     return []
+
+
+def _reads_dates(pattern: str) -> bool:
+    """Whether a format of strptime holds day, month and year, so that it brings back the date it wrote."""
+    day = dt.date(2013, 11, 28)
+    try:
+        return dt.datetime.strptime(day.strftime(pattern), pattern).date() == day
+    except ValueError:
+        return False
 
 
 def _check_mapping(table: str, mapping: Mapping[str, Any]) -> list[tuple[str, str, Any, str]]:

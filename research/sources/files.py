@@ -417,5 +417,9 @@ def _is_date(text: str) -> bool:
 
 
 def _settings_file(folder: Path) -> Path | None:
-    path = folder / FILE
-    return path if path.is_file() else None
+    found = [path for path in sorted(folder.iterdir()) if path.is_file() and path.name.casefold() == FILE]
+    if len(found) > 1:
+        raise SourceError(
+            f"the folder has {FILE} twice: {in_words(path.name for path in found)}", remedy="Keep one of them."
+        )
+    return found[0] if found else None
