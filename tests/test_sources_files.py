@@ -265,6 +265,32 @@ def test_announcement_times_as_spreadsheets_write_them(folder):
     assert {row for row, column in rows_of(caught) if column == "announced_at"} == {"2", "4", "5", "6"}
 
 
+def test_times_in_a_column_of_their_own(folder):
+    toml = 'timezone = "America/New_York"\n[events]\nannounced_at = "anndats"\nannounced_time = "anntims"\n'
+    events = (
+        "ticker,anndats,anntims,session\n"
+        "ACME,20240305,16:05:00,\nZZZ,2024-03-06,4:30 PM,\nA,2024-03-05,00:00:00,amc\nB,2024-03-05,,bmo\n"
+    )
+    frame = FilesSource(folder({"columns.toml": toml}, events=events, prices=wide_prices())).announcements().frame
+    assert frame["announced_at"].tolist()[:2] == [pd.Timestamp("2024-03-05T21:05Z"), pd.Timestamp("2024-03-06T21:30Z")]
+    assert frame["announced_at"].isna().tolist() == [False, False, True, True]
+    assert frame["announced_on"].tolist()[2:] == [pd.Timestamp("2024-03-05")] * 2
+    assert "announced_time" not in frame
+    typed = pd.DataFrame({"ticker": ["ACME"], "announced_time": [dt.time(16, 5)]})
+    for day in (dt.date(2024, 3, 5), pd.Timestamp("2024-03-05")):
+        directory = folder({"columns.toml": toml.partition("[")[0], "events.parquet": typed.assign(announced_at=day)})
+        (directory / "events.csv").unlink()
+        assert FilesSource(directory).announcements().frame["announced_at"].iloc[0] == pd.Timestamp("2024-03-05T21:05Z")
+
+
+def test_times_that_are_none_are_named(folder):
+    toml = 'timezone = "America/New_York"\n'
+    events = "ticker,announced_at,announced_time\nA,2024-03-05,AMC\nB,2024-03-05 16:05,16:05\nC,2024-03-05,25:10\n"
+    with pytest.raises(InputError) as caught:
+        FilesSource(folder({"columns.toml": toml}, events=events, prices=wide_prices())).announcements()
+    assert rows_of(caught) == {("2", "announced_time"), ("3", "announced_time"), ("4", "announced_at")}
+
+
 def test_midnights_of_an_export_are_dates(folder):
     events = "ticker,announced_at,session\nACME,2024-03-05 00:00:00,amc\nZZZ,2024-03-06 00:00:00,amc\n"
     told = folder({"columns.toml": 'timezone = "America/New_York"'}, events=events, prices=wide_prices())

@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 
 from research.sources._checks import Offence
+from research.sources._tables import Table
 
 _YEAR_FIRST = re.compile(r"(?P<y>\d{4})([-/.])(?P<m>\d{1,2})\2(?P<d>\d{1,2})")
 _COMPACT = re.compile(r"(?P<y>(?:19|20)\d{2})(?P<m>\d{2})(?P<d>\d{2})")
@@ -109,6 +110,40 @@ def tidy_instants(column: pd.Series, date_format: str | None = None) -> tuple[pd
                 value = f"{day:%Y-%m-%d}" if bare or not time else f"{day:%Y-%m-%d}T{_clock(time)}"
         tidy.append(value)
     return pd.Series(tidy, index=column.index, name=column.name, dtype=object), wrong
+
+
+def with_times(table: Table) -> tuple[Table, list[Offence]]:
+    """Announcements whose time is in a column of its own, ``announced_time``, as I/B/E/S has it, put together.
+
+    A blank time leaves a bare date, and so does midnight, which is no time but the lack of one.
+
+    Returns
+    -------
+    table : Table
+        Without ``announced_time``.
+    offences : list of tuple
+        Times that are none, and those of an ``announced_at`` with a time already.
+    """
+    if "announced_time" not in table.frame:
+        return table, []
+    dates, times = table.frame["announced_at"], table.frame["announced_time"]
+    if isinstance(dates.dtype, pd.DatetimeTZDtype) or pd.api.types.is_datetime64_dtype(dates.dtype):
+        whole = dates.dt.tz_localize(None) == dates.dt.tz_localize(None).dt.normalize()
+        dates = dates.dt.strftime("%Y-%m-%d").where(whole, dates.astype(str)).where(dates.notna(), None)
+    joined, wrong = [], []
+    for line, date, cell in zip(table.frame.index, dates, times, strict=True):
+        time = "" if cell is None or cell != cell else str(cell).strip()
+        value = date
+        if time and not _TIME.fullmatch(time):
+            wrong.append((line, "announced_time", cell, "is no time such as 16:05 or 4:05 PM; bmo, dmh, amc: session"))
+        elif time and ":" in str(date):
+            wrong.append((line, "announced_time", cell, "stands beside an announced_at that has a time itself"))
+        elif time and not _MIDNIGHT.fullmatch(time):
+            value = f"{date} {time}"
+        joined.append(value)
+    frame = table.frame.drop(columns="announced_time")
+    frame["announced_at"] = pd.Series(joined, index=frame.index, dtype=object)
+    return Table(table.name, frame, table.dates - {"announced_at"}), wrong
 
 
 def _typed_dates(column: pd.Series) -> tuple[pd.Series, list[Offence]]:

@@ -18,7 +18,7 @@ from research.events.calendar import TradingCalendar
 from research.market.intraday import Bars
 from research.market.prices import Prices
 from research.sources._checks import Offence, checked, no_tickers, refused, repeats, text_column
-from research.sources._dates import parse_dates, tidy_instants
+from research.sources._dates import parse_dates, tidy_instants, with_times
 from research.sources._delisting import compounded, imputed, with_delistings
 from research.sources._numbers import is_blank, parse_table
 from research.sources._settings import COLUMNS, FILE, Settings, fold, our_names, require_columns, suggestion
@@ -47,7 +47,9 @@ def announcements(events: Table, metrics: Table | None, settings: Settings) -> A
     """Announcements from an events file and, if any, a metrics file."""
     events = our_names(events, "events", settings)
     require_columns(events, "events", ["ticker", "announced_at"])
+    events, untimed = with_times(events)
     frame, found = _spelled(events, _EVENT_NUMBERS, _EVENT_INSTANTS, settings)
+    found += untimed
     zone = settings.timezone
     aliases = settings.aliases
     built = checked(events.name, found, lambda: Announcements.from_frame(frame, timezone=zone, aliases=aliases))

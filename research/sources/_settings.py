@@ -19,7 +19,7 @@ from research.sources._tables import Table
 FILE = "columns.toml"
 
 _EVENTS = (
-    "event_id ticker kind announced_at announced_at_precision session call_at exchange fiscal_period "
+    "event_id ticker kind announced_at announced_time announced_at_precision session call_at exchange fiscal_period "
     "eps_actual eps_estimate revenue_actual revenue_estimate estimate_as_of surprise_pct"
 )
 #: Our column names, table by table.

@@ -3,7 +3,8 @@
 =========== ============================================================================
 file        content
 =========== ============================================================================
-events      announcements: ``ticker, announced_at`` and what :class:`Announcements` knows
+events      announcements: ``ticker, announced_at`` and what :class:`Announcements` knows; the time may
+            stand in a column ``announced_time`` of its own
 prices      long (``date, ticker, close`` and/or ``adj_close``, optional ``open high low
             volume``) or wide (``date`` and one column of closes a ticker)
 returns     long (``date, ticker, ret``) or wide; simple total returns; CRSP's ``DLRET`` and
