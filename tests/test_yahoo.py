@@ -235,7 +235,23 @@ def test_rows_of_other_companies_and_repeats_are_not_taken(yahoo_played, client)
     tables, _, _ = client().fetch("META", "2024-01-02")
     assert len(tables["announcements"]) == len(ROWS)
     page = yahoo_played.page({"symbol": ["META"], "offset": ["0"], "size": ["100"]}).replace(">META<", ">METB<", 1)
-    assert len(pages.calendar_rows(page, "META")) == len(company.rows) - 1
+    rows, listed = pages.calendar_rows(page, "META")
+    assert (len(rows), listed) == (len(company.rows) - 1, len(company.rows))
+
+
+def test_rows_that_do_not_fit_the_header_are_no_silence(yahoo_played):
+    page = yahoo_played.page({"symbol": ["META"], "offset": ["0"], "size": ["100"]})
+    notice = page.replace("<tbody>", '<tbody><tr><td colspan="6">An advertisement</td></tr>')
+    assert pages.calendar_rows(notice, "META")[0] == pages.calendar_rows(page, "META")[0]
+    with pytest.raises(SourceError, match="do not fit its header"):
+        pages.calendar_rows(page.replace("</td></tr>", "</td><td>new</td></tr>"), "META")
+
+
+def test_rows_without_a_date_do_not_end_the_paging(yahoo_played, client):
+    dated = [(f"October {1 + i % 28}, {2020 - i // 28} at 4 PM EDT", "1", "1", "0") for i in range(130)]
+    yahoo_played.companies["META"].rows = [("-", "-", "-", "-"), ("TBD", "-", "-", "-"), *dated]
+    tables, _, _ = client().fetch("META", "2024-01-02")
+    assert len(tables["announcements"]) == 130
 
 
 # --- consensus and minute bars, which cannot be had again ----------------------------------

@@ -57,6 +57,8 @@ _COLUMNS = {
     "call time": "call_time",
     "earnings call time": "call_time",
 }
+#: Texts of rows that announce something on no date yet.
+_UNDATED = frozenset({"", "-", "--", "tbd", "n/a"})
 _NEEDED = ("earnings date", "eps estimate", "reported eps")
 _DOWN = ("will be right back", "too many requests", "unusual traffic")
 #: Marks of the form that asks for consent to cookies, which comes in place of any page.
@@ -119,7 +121,7 @@ def _spaced(text: str) -> str:
     return " ".join(text.split())
 
 
-def calendar_rows(page: str, ticker: str) -> list[dict[str, str]] | None:
+def calendar_rows(page: str, ticker: str) -> tuple[list[dict[str, str]], int] | None:
     """Rows of the earnings calendar of one company, as text.
 
     Parameters
@@ -130,8 +132,12 @@ def calendar_rows(page: str, ticker: str) -> list[dict[str, str]] | None:
 
     Returns
     -------
-    list of dict, or None
-        None if the page has no table, which is how it says that there is nothing.
+    rows : list of dict
+        Those of this company that have a date.
+    listed : int
+        How many rows the page lists in all: fewer than were asked for on the last page only.
+
+        None instead of both if the page has no table, which is how it says that there is nothing.
 
     Raises
     ------
@@ -165,10 +171,20 @@ def calendar_rows(page: str, ticker: str) -> list[dict[str, str]] | None:
             value=header,
             remedy=nearest(missing[0], header) or "Bring the announcements in a file of your own (files:DIR).",
         )
-    found = [dict(zip(names, row, strict=False)) for row in rows if len(row) == len(header)]
-    return [
-        row for row in found if row.get("symbol", ticker).upper() == ticker.upper() and row["text"] not in ("", "-")
+    ragged = [row for row in rows if len(row) not in (0, 1, len(header))]  # one cell across is no announcement
+    if ragged:
+        raise SourceError(
+            "Yahoo's earnings calendar has rows that do not fit its header: its layout has changed",
+            value=ragged[0],
+            remedy="Bring the announcements in a file of your own (files:DIR).",
+        )
+    found = [dict(zip(names, row, strict=True)) for row in rows if len(row) == len(header)]
+    dated = [
+        row
+        for row in found
+        if row.get("symbol", ticker).upper() == ticker.upper() and row["text"].casefold() not in _UNDATED
     ]
+    return dated, len(rows)
 
 
 def events(rows: Iterable[Mapping[str, str]], ticker: str, calendar: TradingCalendar) -> pd.DataFrame:

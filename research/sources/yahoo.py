@@ -261,9 +261,10 @@ class YahooClient:
             page = self._ask(functools.partial(self._page, ticker, number * _PAGE))
             if page is None:
                 break
-            fresh = [row for row in page if row not in rows]
+            found, listed = page
+            fresh = [row for row in found if row not in rows]
             rows += fresh
-            if len(page) < _PAGE or not fresh:
+            if listed < _PAGE or not fresh:
                 break
         if not rows:
             raise SourceError(
@@ -272,7 +273,7 @@ class YahooClient:
             )
         return pages.events(rows, ticker, self._calendar)
 
-    def _page(self, ticker: str, offset: int) -> list[dict[str, str]] | None:
+    def _page(self, ticker: str, offset: int) -> tuple[list[dict[str, str]], int] | None:
         from yfinance.data import YfData
 
         url = f"{_ROOT}/calendar/earnings?symbol={ticker}&offset={offset}&size={_PAGE}"
