@@ -886,12 +886,31 @@ def test_aliases_rename_tickers_in_every_file(folder):
     ]
 
 
+def test_aliases_turn_any_name_into_a_ticker(folder):
+    toml = '[aliases]\n"ACME US Equity" = "ACME"\n"10107" = "ZZZ"\n"BRK/B" = "BRK-B"\n'
+    names = {"ACME": "ACME US Equity", "ZZZ": "10107"}
+    events, long, wide = EVENTS, long_prices(), wide_prices()
+    for ours, theirs in names.items():
+        events, long, wide = (text.replace(ours, theirs) for text in (events, long, wide))
+    for prices in (long, wide):
+        source = FilesSource(folder({"columns.toml": toml}, events=events, prices=prices))
+        assert source.announcements().tickers == ["ACME", "ZZZ"]
+        assert_expected(source)
+    numbered = pd.DataFrame({"date": pd.to_datetime(DAYS), "ticker": 10107, "close": ZZZ})
+    directory = folder({"prices.parquet": numbered})
+    (directory / "prices.csv").unlink()
+    assert FilesSource(directory).prices().tickers == ["ZZZ"]
+    with pytest.raises(InputError, match=r"\[aliases\](.|\n)*BRK/A"):
+        FilesSource(folder({"prices.parquet": numbered.assign(ticker="BRK/A")})).prices()
+
+
 @pytest.mark.parametrize(
     ("toml", "words"),
     [
         ('[aliases]\nFB = "META"\nMETA = "FACE"\n', "renamed itself"),
-        ("[aliases]\nFB = 3\n", "has to name a ticker by a ticker"),
-        ('[aliases]\nFB = "../x"\n', "has to name a ticker by a ticker"),
+        ("[aliases]\nFB = 3\n", "has to stand for a ticker"),
+        ('[aliases]\n"" = "META"\n', "has to stand for a ticker"),
+        ('[aliases]\nFB = "../x"\n', "has to stand for a ticker"),
         ('[alises]\nFB = "META"\n', "Did you mean 'aliases'"),
         ("missing_delisting_return = -1.5\n", "from -1 to 0"),
         ("missing_delisting_return = true\n", "from -1 to 0"),

@@ -18,7 +18,7 @@ _T = TypeVar("_T")
 
 _REMEDY = (
     "Correct these cells, or say how to read them in columns.toml: "
-    "timezone, date_format, decimal, returns_unit, calendar."
+    "timezone, date_format, decimal, returns_unit, calendar, [aliases]."
 )
 
 

@@ -99,7 +99,7 @@ class Settings:
     missing_delisting_return : float, optional
         What a delisting for poor performance returned where the file does not say; decimals.
     aliases : mapping of str to str
-        Old ticker, new ticker.
+        Old ticker, or whatever else a file calls it, and new ticker.
     """
 
     columns: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -151,12 +151,12 @@ def read_settings(path: Path | None) -> Settings:
 
 
 def _check_aliases(aliases: Mapping[str, Any]) -> list[tuple[str, str, Any, str]]:
-    """Every alias names a ticker, and one that is none itself: chains would depend on the order."""
+    """Any name may stand for a ticker, but not for one that is renamed itself: chains would depend on the order."""
     place = f"[{_ALIASES}]"
     found: list[tuple[str, str, Any, str]] = []
     for old, new in aliases.items():
-        if not isinstance(new, str) or not TICKER.fullmatch(new) or not TICKER.fullmatch(old):
-            found.append((place, old, new, f"has to name a ticker by a ticker ({TICKER_RULE})"))
+        if not isinstance(new, str) or not TICKER.fullmatch(new) or not old.strip():
+            found.append((place, old, new, f"has to stand for a ticker ({TICKER_RULE})"))
         elif new in aliases:
             found.append((place, old, new, "names a ticker that is renamed itself; name the last one"))
     return found
@@ -251,7 +251,8 @@ def _with_new_tickers(table: Table, section: str, settings: Settings) -> Table:
     if not aliases:
         return table
     if "ticker" in table.frame:
-        tickers = [aliases.get(cell, cell) if isinstance(cell, str) else cell for cell in table.frame["ticker"]]
+        # Databases keep some names as whole numbers; aliases are text.
+        tickers = [aliases.get(str(cell), cell) for cell in table.frame["ticker"]]
         return Table(
             table.name, table.frame.assign(ticker=pd.Series(tickers, table.frame.index, dtype=object)), table.dates
         )

@@ -35,6 +35,7 @@ people's column names and says what files cannot::
     close = "px_last"
     [aliases]
     FB = "META"                        # old ticker = "new ticker", in every file
+    "META US Equity" = "META"          # or whatever else a file calls it
 """
 
 from __future__ import annotations
