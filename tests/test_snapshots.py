@@ -192,6 +192,25 @@ def test_prune_keeps_what_is_needed_and_what_cannot_be_had_again(store):
         store.prune(0)
 
 
+def test_two_prunes_at_once_do_not_disturb_each_other(store, monkeypatch):
+    lost = land(store, "META", {"prices": bars([1])})
+    also = land(store, "AAPL", {"prices": bars([1])})
+    for key in ("META", "AAPL"):
+        land(store, key, {"prices": bars([1, 2])}, T0 + ONE_DAY)
+    store.record(store.state())
+    rename = os.rename
+
+    def first(old, new):
+        if Path(old) == also.folder:  # what the other process has just taken away
+            shutil.rmtree(also.folder)
+        return rename(old, new)
+
+    monkeypatch.setattr(os, "rename", first)
+    assert store.prune(1) == [lost.label]
+    assert store.verify().empty
+    assert len(store.vintages()) == 2
+
+
 def test_prune_sweeps_up_after_killed_processes_once_they_are_old(store):
     land(store, "META", {"prices": bars([1])})
     store.record(store.state())

@@ -16,6 +16,7 @@ two vintages, of which the later counts. The name of a snapshot is the hash of w
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -410,7 +411,10 @@ class SnapshotStore:
                 # Renamed first: who is killed here leaves no half vintage.
                 doomed = self.root / _SCRATCH / uuid.uuid4().hex
                 doomed.parent.mkdir(exist_ok=True)
-                os.rename(vintage.folder, doomed)
+                try:
+                    os.rename(vintage.folder, doomed)
+                except FileNotFoundError:  # another process prunes as well
+                    continue
                 shutil.rmtree(doomed)
                 removed.append(vintage.label)
             self._sweep()
@@ -421,12 +425,13 @@ class SnapshotStore:
     def _sweep(self) -> None:
         for name in names_in(self.root / _SCRATCH):
             path = self.root / _SCRATCH / name
-            if time.time() - path.stat().st_mtime < _ABANDONED:
-                continue
-            if path.is_dir():
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):  # its process has just finished with it
+                if time.time() - path.stat().st_mtime < _ABANDONED:
+                    continue
+                if path.is_dir():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink()
 
 
 def _taken_over(vintage: Vintage, heir: Vintage) -> bool:
