@@ -151,6 +151,17 @@ def test_own_identifiers_and_other_kinds_stay_what_they_were(folder):
     assert frame["announced_on"].tolist() == [pd.Timestamp("2024-05-02"), pd.Timestamp("2024-05-01")]
 
 
+def test_a_filing_of_the_evening_before_makes_a_morning(folder):
+    events = "ticker,announced_at,session\nACME,2024-10-30,\n"
+    accepted = "ticker,accepted_at,filed_on\nACME,2024-10-29T18:01:00-04:00,2024-10-30\n"
+    source = FilesSource(folder(events=events, filings=accepted))
+    row = source.announcements().find("ACME", "2024-10-30")
+    assert (row["session"], row["precision"], row["timing"]) == ("bmo", "session", "bmo")
+    assert row["announced_at_source"] == "sec_filing_date"
+    assert row["day_zero"] == pd.Timestamp("2024-10-30")
+    assert pd.Timestamp(row["sec_accepted_at"]) == pd.Timestamp("2024-10-29T22:01:00Z")
+
+
 def test_filings_of_the_evening_are_public_the_next_morning():
     rows = {
         "2024-10-30 17:29:00": "2024-10-30 17:29",

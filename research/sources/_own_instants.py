@@ -131,32 +131,37 @@ def reconciled(announcements: Announcements, table: pd.DataFrame, events: Table)
     """
     before = announcements.frame
     after = before.drop(columns=["announced_on", "precision", "status", "detail"])
-    after = after.rename_axis(None).assign(announced_at=_texts(before), announced_at_precision=before["precision"])
+    after = after.assign(announced_at=_texts(before), announced_at_precision=before["precision"])
     if "event_id" not in events.frame:
         after = after.drop(columns="event_id")  # it follows from day zero, which may be another now
     changed = table[table["agreement"].isin(["moved", "sharpened"])]
     after.loc[changed.index, "announced_at"] = _texts(changed)
-    for name, theirs in (("announced_at_precision", "precision"), ("session", "session")):
-        after.loc[changed.index, name] = changed[theirs]
-    for name, values in (
-        ("announced_at_source", table["announced_at_source"].mask(table["announced_at_source"] == OWN)),
-        ("sec_accepted_at", table["sec_accepted_at"].map(lambda at: at.isoformat(), na_action="ignore")),
-        ("announced_at_note", table["detail"].mask(table["detail"] == "")),
-    ):
-        given = values.astype(object).reindex(after.index)
-        own = after[name].astype(object) if name in after else pd.Series(None, index=after.index, dtype=object)
-        filled = given.where(given.notna(), own)
-        after[name] = filled.where(filled.notna(), None)
+    after.loc[changed.index, "announced_at_precision"] = changed["precision"]
+    after.loc[changed.index, "session"] = changed["session"]
+    after = _explained(after, table)
     metrics = announcements.metrics
     if metrics is not None:
-        places = pd.Series(after.index, index=before["event_id"])
-        owner = metrics["event_id"].map(places)
-        texts = owner.map(after["announced_at"])
-        metrics = metrics.assign(announced_at=texts.where(owner.notna(), _texts(metrics))).drop(
-            columns=["event_id", "announced_on"]
-        )
+        instants = after["announced_at"].set_axis(before["event_id"])
+        moved = metrics["event_id"].map(instants)
+        metrics = metrics.assign(announced_at=moved.where(metrics["event_id"].notna(), _texts(metrics)))
+        metrics = metrics.drop(columns=["event_id", "announced_on"])
     after.index = events.frame.index
     return checked(events.name, [], lambda: Announcements.from_frame(after, metrics=metrics))
+
+
+def _explained(frame: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """Announcements with what their instants rest on; where nothing is known, what the file says stays."""
+    found = {
+        "announced_at_source": table["announced_at_source"].mask(table["announced_at_source"] == OWN),
+        "sec_accepted_at": table["sec_accepted_at"].map(lambda at: at.isoformat(), na_action="ignore"),
+        "announced_at_note": table["detail"].mask(table["detail"] == ""),
+    }
+    for name, values in found.items():
+        own = frame[name].astype(object) if name in frame else pd.Series(None, index=frame.index, dtype=object)
+        known = values.astype(object).reindex(frame.index)
+        known = known.where(known.notna(), own)
+        frame = frame.assign(**{name: known.where(known.notna(), None)})
+    return frame
 
 
 def _texts(frame: pd.DataFrame) -> pd.Series:
