@@ -68,7 +68,8 @@ def refused(name: str, found: list[Offence], error: InputError | None = None) ->
     values = pd.Series([_plain(value) for value in rows["value"]], index=rows.index, dtype=object)
     rows = rows.assign(value=values)  # a list would turn None into NaN beside text
     rows = rows.sort_values("row", key=lambda labels: labels.map(_line), kind="stable", ignore_index=True)
-    return kind(f"{name} cannot be used as it is (row numbers are lines of the file)", rows=rows, remedy=_REMEDY)
+    counted = "records" if name.casefold().endswith(".parquet") else "lines"
+    return kind(f"{name} cannot be used as it is (row numbers are {counted} of the file)", rows=rows, remedy=_REMEDY)
 
 
 def _line(label: Any) -> int:

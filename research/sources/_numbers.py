@@ -121,7 +121,7 @@ def number(cell: str, mark: str = ".", percent: float | None = None) -> float:
 
 def _parse(cells: list[Any], mark: str, percent: float | None) -> tuple[np.ndarray, list[tuple[int, str]]]:
     """Values, and the places that hold none with the reason."""
-    if mark == "." and not any(isinstance(cell, str) and "_" in cell for cell in cells):  # Python reads 1_000
+    if mark == "." and not _contains(cells, "_"):  # which Python reads over: 1_000
         try:  # nearly every file; the rest of this function is for the others
             return np.array(["nan" if cell == "" else cell for cell in cells], dtype=object).astype(float), []
         except (TypeError, ValueError):
@@ -133,6 +133,14 @@ def _parse(cells: list[Any], mark: str, percent: float | None) -> tuple[np.ndarr
     found = [known[cell] for cell in cells]
     wrong = [(place, value) for place, value in enumerate(found) if isinstance(value, str)]
     return np.array([np.nan if isinstance(value, str) else value for value in found], dtype=float), wrong
+
+
+def _contains(cells: list[Any], mark: str) -> bool:
+    """Whether any text among the cells has a character; in one search where all are text, as they are in a CSV file."""
+    try:
+        return mark in "\n".join(cells)
+    except TypeError:
+        return any(mark in cell for cell in cells if isinstance(cell, str))
 
 
 def _value(cell: Any, parse: Callable[[str], float]) -> float | str:
@@ -149,7 +157,7 @@ def _value(cell: Any, parse: Callable[[str], float]) -> float | str:
 
 def _decimal_mark(name: str, lines: pd.Index, texts: dict[str, list[Any]]) -> str:
     """Decimal mark of a file, from every numeric cell that has one or could have one."""
-    if not any("," in cell for cells in texts.values() for cell in cells if isinstance(cell, str)):
+    if not any(_contains(cells, ",") for cells in texts.values()):
         return "."
     proofs: dict[str, list[Offence]] = {".": [], ",": [], "?": []}
     for column, cells in texts.items():
