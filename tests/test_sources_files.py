@@ -297,6 +297,22 @@ def test_midnights_of_an_export_are_dates(folder):
     announcements = FilesSource(told).announcements()
     assert announcements.frame["announced_at"].isna().all()
     assert list(announcements.timed()["timing"]) == ["amc", "amc"]
+    for offset in ("Z", "+00:00", "-05:00"):  # as databases and programs write dates
+        directory = folder(events=events.replace(" 00:00:00", f"T00:00:00{offset}"))
+        assert FilesSource(directory).announcements().frame["announced_at"].isna().all()
+    one_hour = events.replace("2024-03-05 00:00:00", "2024-03-05T16:05:00Z").replace(" 00:00:00", "T00:00:00Z")
+    frame = FilesSource(folder(events=one_hour.replace(",amc", ","))).announcements().frame
+    assert frame["announced_at"].notna().all()
+    for zone in ("UTC", "America/New_York"):
+        at = pd.DatetimeIndex(["2024-03-05", "2024-03-06"], tz=zone)
+        typed = pd.DataFrame({"ticker": ["ACME", "ZZZ"], "announced_at": at, "session": "amc"})
+        directory = folder({"events.parquet": typed})
+        (directory / "events.csv").unlink()
+        assert list(FilesSource(directory).announcements().timed()["day_zero"]) == [
+            pd.Timestamp("2024-03-06"),
+            pd.Timestamp("2024-03-07"),
+        ]
+        (directory / "events.parquet").unlink()
 
 
 def test_event_numbers_and_covariates(folder):

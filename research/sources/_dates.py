@@ -77,8 +77,9 @@ def parse_dates(column: pd.Series, date_format: str | None = None) -> tuple[pd.S
 def tidy_instants(column: pd.Series, date_format: str | None = None) -> tuple[pd.Series, list[Offence]]:
     """Instants and dates of announcements in the ISO spelling; time zones are left to Announcements.
 
-    A column in which every time is midnight holds dates: midnight is what exports write
-    for "no time", and reading it as an hour would call every announcement pre-open.
+    A column in which every time is midnight, with an offset or without, holds dates: midnight is what
+    exports write for "no time", and reading it as an hour would call every announcement pre-open, or put
+    it on the evening before.
 
     Parameters
     ----------
@@ -98,7 +99,7 @@ def tidy_instants(column: pd.Series, date_format: str | None = None) -> tuple[pd
     cells = column.tolist()
     split = [_split(cell) for cell in cells]
     day_first = _day_first([date for date, _ in split])
-    bare = all(not time or _MIDNIGHT.fullmatch(time) for _, time in split)
+    bare = all(not time or _MIDNIGHT.fullmatch(_AN_OFFSET.sub("", time)) for _, time in split)
     tidy, wrong = [], []
     for line, cell, (date, time) in zip(column.index, cells, split, strict=True):
         value = cell

@@ -104,11 +104,10 @@ def _looks_numeric(column: pd.Series) -> bool:
 
 
 def _instant_text(column: pd.Series, bare: bool) -> pd.Series:
-    """Typed instants as they are; dates, and naive times that are all midnight, as text of a date."""
-    if isinstance(column.dtype, pd.DatetimeTZDtype):
-        return column
-    if pd.api.types.is_datetime64_dtype(column.dtype):
-        days = column.dropna()
+    """Typed instants as they are; dates, and times that are all midnight in their own zone, as text of a date."""
+    zoned = isinstance(column.dtype, pd.DatetimeTZDtype)
+    if zoned or pd.api.types.is_datetime64_dtype(column.dtype):
+        days = column.dropna().dt.tz_localize(None)
         if not bare and (days != days.dt.normalize()).any():
             return column
         column = column.dt.strftime("%Y-%m-%d")
