@@ -8,7 +8,9 @@ import hashlib
 import itertools
 import math
 import os
+import re
 import shutil
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +20,10 @@ import pytest
 
 from research.errors import InputError, NotFoundError, ParameterError, ResearchError, SourceError
 from research.resources import sample_directory
-from research.sources import sample
+from research.sources import files, sample, template
 from research.sources._dates import parse_dates, tidy_instants
 from research.sources._numbers import number
+from research.sources._settings import read_settings
 from research.sources.files import FilesSource
 from research.sources.protocol import Source, open_source
 
@@ -750,6 +753,20 @@ def test_columns_toml_that_cannot_be_followed(folder, case):
     text, words = BAD_TOML[case]
     with pytest.raises(InputError, match=words):
         FilesSource(folder({"columns.toml": text}, prices=wide_prices()))
+
+
+def test_the_settings_that_the_manuals_show_are_understood(tmp_path):
+    page = (Path(__file__).parents[1] / "docs" / "data.md").read_text(encoding="utf-8")
+    shown = page.partition("```toml\n")[2].partition("```")[0]
+    docstring = textwrap.dedent(files.__doc__.partition("files cannot::\n")[2])
+    switched_on = re.sub(r"(?m)^# (?=\w+ = |\[)", "", template._COLUMNS_TOML)
+    for text in (shown, docstring, switched_on):
+        path = tmp_path / "columns.toml"
+        path.write_text(text, encoding="utf-8")
+        settings = read_settings(path)
+        assert settings.columns["prices"]["date"] == "Datum"
+        assert settings.aliases["FB"] == "META"
+        assert settings.timezone == "America/New_York"
 
 
 def test_columns_toml_that_names_what_is_not_there(folder):
