@@ -114,12 +114,15 @@ def test_older_parts_of_the_list_are_asked_for_only_where_they_matter(sec):
     assert not sec.asked("submissions-001")
 
 
-def test_a_403_about_the_rate_is_waited_out(sec):
+def test_a_403_about_the_rate_is_waited_out_for_the_ten_minutes_that_it_lasts(sec):
+    slept = []
+    patient = edgar.EdgarClient(Budget(3600), Retry(2, 1.0, sleep=slept.append), sleep=lambda seconds: None)
     sec.fail("submissions", "threshold", times=1)
-    assert len(client().fetch("META", "2000-01-01")[0]["acceptances"]) == 4
+    assert len(patient.fetch("META", "2000-01-01")[0]["acceptances"]) == 4
+    assert slept == [600.0]
     sec.fail("submissions", "threshold", times=99)
     with pytest.raises(TransientError, match="limits the rate"):
-        client().fetch("META", "2000-01-01")
+        patient.fetch("META", "2000-01-01")
 
 
 def test_headers_that_are_known_are_not_asked_for_again(sec, tmp_path):

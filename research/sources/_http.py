@@ -27,7 +27,8 @@ _CHUNK = 1 << 16
 #: No answer asked for here is anywhere near as long.
 _LONGEST = 200 << 20
 _MISSING = frozenset({404, 410})
-#: Words on the page that the SEC answers with (HTTP 403) for some minutes to whoever asks too often.
+#: Words on the page that the SEC answers with (HTTP 403) to whoever asks too often, for ten minutes.
+_PENALTY = "600"
 _TOO_FAST = b"request rate threshold exceeded"
 _BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
 
@@ -91,9 +92,10 @@ def get(
         return gzip.decompress(body) if packed else body
     except urllib.error.HTTPError as error:
         with error:
-            too_fast = error.code == 403 and _says_too_fast(error)
-            code = 429 if too_fast else error.code
-            raise refusal(service, code, error.headers.get("Retry-After"), url) from error
+            after = error.headers.get("Retry-After")
+            if error.code == 403 and _says_too_fast(error):
+                raise refusal(service, 429, after or _PENALTY, url) from error
+            raise refusal(service, error.code, after, url) from error
     except (OSError, http.client.HTTPException, EOFError, zlib.error) as error:
         raise unreachable(service, error) from error
 
