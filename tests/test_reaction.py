@@ -188,6 +188,41 @@ def test_no_trade_between_close_and_release_is_no_gap_in_the_data(calendar):
     assert any("No trade between the close and 16:05" in note for note in found.notes)
 
 
+@pytest.mark.parametrize(("step", "begins"), [("15min", "16:00"), ("30min", "16:00")])
+def test_a_bar_that_runs_across_the_release_is_said_to(calendar, step, begins):
+    """Its trades lie on both sides of the release, so it is no pause without trades."""
+    rows = [(DAY, "15:30", 100.0), (DAY, begins, 95.0), (DAY, "17:00", 97.0), (NEXT, "08:00", 98.0)]
+    found = react(rows, calendar, step=step)
+    assert found.log["pre_release"] == 0.0
+    length = step.removesuffix("min")
+    assert any(f"{length}-minute bar from 16:00 runs across 16:05 (release)" in note for note in found.notes)
+    assert not any("No trade between" in note for note in found.notes)
+
+
+def test_a_release_with_seconds_is_told_with_them(calendar):
+    found = react(EVENING, calendar, announced_at=at("16:05:30").isoformat(), call_at=CALL)
+    assert found.log["pre_release"] == pytest.approx(np.log(1.01))
+    assert any("bar from 16:05 runs across 16:05:30 (release)" in note for note in found.notes)
+
+
+def test_bars_that_end_in_the_evening_are_said_to(calendar):
+    rows = [row for row in EVENING if row[0] == DAY and row[1] < "19:00"]
+    found = react(rows, calendar, call_at=CALL)
+    assert any("The bars end at 17:31; the price at 20:00" in note for note in found.notes)
+    assert found.segments["value"].sum() == pytest.approx(np.log(1.02), abs=1e-12)
+
+
+def test_bars_of_regular_hours_only_split_nothing_before_the_open(calendar):
+    """Without a print between the sessions a leg of zero would be invented, not observed."""
+    rows = [(DAY, "15:58", 100.0), (DAY, "15:59", 100.0), (NEXT, "09:30", 104.0), (NEXT, "09:31", 103.0)]
+    found = react(rows, calendar, call_at=CALL)
+    assert set(found.log.values()) == {None}
+    assert found.simple["after_hours"] is None
+    assert not found.complete
+    assert any("no price between the close at 16:00 and the open at 09:30" in note for note in found.notes)
+    assert found.segments["value"].sum() == pytest.approx(np.log(1.02), abs=1e-12)
+
+
 def test_a_release_after_extended_trading_runs_to_the_open(calendar):
     found = react(EVENING, calendar, announced_at=at("20:30").isoformat())
     assert found.log["pre_release"] == pytest.approx(np.log(0.96))

@@ -216,12 +216,23 @@ def _why_no_legs(
         notes.append("Legs within the day are formed for news outside trading hours only.")
     elif span is None:
         notes.append("The legs need the daily close before and the open of day zero.")
+    elif not _trades_between_sessions(bars, span):
+        notes.append(
+            f"The bars hold no price between the close at {span.clock(span.closed_at)} and the open at "
+            f"{span.clock(span.opens_at)}: either they cover regular hours only or nobody traded, and the hours before "
+            "the open cannot be told apart."
+        )
     if timing == "dmh" and simple["intraday"] is not None:
         notes.append(
             "The news came during trading hours: the leg from open to close mixes what came before it and after."
         )
-    split = bars is not None and len(bars) > 0 and timing in ("amc", "bmo") and span is not None
+    split = bars is not None and timing in ("amc", "bmo") and span is not None and _trades_between_sessions(bars, span)
     return () if split else tuple(notes)
+
+
+def _trades_between_sessions(bars: Bars, span: Span) -> bool:
+    """Whether any bar of the extended hours before day zero has a close."""
+    return bool(bars.between(span.closed_at, span.opens_at).frame["close"].notna().any())
 
 
 def _daily_segments(simple: dict[str, float | None]) -> pd.DataFrame:
