@@ -12,6 +12,7 @@ import pytest
 import research as es
 from research.reporting import _completion, evening, hypotheses, plots_reaction
 from research.reporting import spillover as spillover_report
+from research.reporting._inputs import collect
 from research.reporting.case import same_verdict
 from research.resources import notebook_directory
 
@@ -356,12 +357,17 @@ def test_spillover_of_news_of_unknown_hour_has_both_days():
     found = run("spillover", event_date="2024-04-18", group="")
     assert [day["day_zero"] for day in found.results["days"]] == ["2024-04-18", "2024-04-19"]
     assert "hour of the news is not known" in found.cells["headline"]
+    # As in the report on one announcement, so that the runner knows how far the data must reach.
+    assert [one["day_zero"] for one in found.results["plausible"]] == ["2024-04-18", "2024-04-19"]
+    parameters = {"source": "sample", "event_date": "2024-04-18", "window": "0,0"}
+    assert collect(found.results, parameters)["window_ends"] == "2024-04-19"
 
 
 def test_all_peers_confounded(tmp_path):
     source = folder(tmp_path, None)
     found = run("spillover", ticker="ACME", event_date="2024-05-14", source=source, peers="TWIN", group="")
     assert "cannot be answered: TWIN had the same day zero" in found.cells["headline"]
+    assert "is as much their own news as ACME's" in found.cells["headline"]
     assert found.results["days"][0]["portfolios"]["clean"]["n"] == 0
     assert "There is no clean peer" in found.cells["share"]
 
@@ -375,6 +381,7 @@ def test_peers_without_prices_and_the_announcer_among_its_peers(tmp_path):
     assert "No prices in the source: NOPE" in problems
     assert "ACME is the announcer" in problems
     assert "cannot be answered: NOPE has no figures" in found.cells["headline"]
+    assert "their own news" not in found.cells["headline"]
 
 
 def test_a_peer_without_a_known_calendar_is_not_called_clean(tmp_path):

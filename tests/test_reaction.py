@@ -14,6 +14,7 @@ from research.analysis.bar_filter import mark_bars, without_marked
 from research.analysis.market_legs import BarBenchmark
 from research.analysis.reaction import LEGS, reaction
 from research.market.yahoo_bars import yahoo_bars
+from research.reporting._evening_axes import time_axis
 
 ZONE = "America/New_York"
 DAY, NEXT = pd.Timestamp("2024-05-14"), pd.Timestamp("2024-05-15")
@@ -471,6 +472,19 @@ def test_a_market_without_an_early_trade_or_a_total_has_unknown_legs(calendar):
     assert values.iloc[2] == pytest.approx(np.log(51 / 50))
     assert np.isnan(values.iloc[-1])
     assert any("no trade before: close, release" in note for note in found.market.notes)
+
+
+@pytest.mark.parametrize("kept", [slice("16:30", None), slice(None, "17:30")])
+def test_the_picture_shows_the_whole_evening_even_where_bars_do_not(calendar, kept):
+    """Bars that begin late or end early leave a gap beside the line, not a shorter evening."""
+    first, last = kept.start or "00:00", kept.stop or "24:00"
+    found = react([row for row in EVENING if row[0] == NEXT or first <= row[1] <= last], calendar, call_at=CALL)
+    axis = time_axis(found.bars.frame, found)
+    evening = [stretch for stretch in axis.stretches if stretch[0] < at("20:00")]
+    assert evening[0][0] <= at("16:00")
+    assert evening[-1][1] == at("20:00")
+    places = [axis(one) for one in found.points["at"]]
+    assert places == sorted(set(places))
 
 
 @pytest.mark.parametrize("multiple", [0, np.nan, np.inf])

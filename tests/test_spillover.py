@@ -1,5 +1,7 @@
 """Spillover: tiers by rule, portfolios with their correlation, ratios and slopes against independent routes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,6 +19,7 @@ from research.analysis.spillover import (
     spillover,
     spillover_panel,
 )
+from research.reporting import plots_spillover
 
 META_DAY = pd.Timestamp("2024-10-31")
 
@@ -372,3 +375,30 @@ def test_panel_without_a_usable_peer_is_empty_with_its_columns(sample):
     assert panel.empty
     assert {"announcer_car", "car", "tier"} <= set(panel.columns)
     assert pass_through(panel).note
+
+
+# ------------------------------------------------------------------ pictures
+
+
+def test_titles_say_what_can_be_told_from_zero(meta, sample):
+    title = plots_spillover.neighbours(meta).figure.axes[0].get_title("left")
+    assert title == "2024-10-31: META −1.45%, its clean peers +1.13%, neither distinguishable from zero"
+    none = replace(meta, portfolios=meta.portfolios.assign(n=0))
+    assert "no peer is clean that day" in plots_spillover.neighbours(none).figure.axes[0].get_title("left")
+    own = meta.own.copy()
+    own["p_value"] = 0.01
+    title = plots_spillover.neighbours(replace(meta, own=own)).figure.axes[0].get_title("left")
+    assert title.endswith("only the former distinguishable from zero")
+
+
+@pytest.mark.parametrize(("slope", "told"), [(0.5, "moved with it"), (-0.5, "moved against it"), (0.0, "no slope")])
+def test_the_panels_title_is_its_finding(slope, told):
+    rng = np.random.default_rng(1)
+    days = pd.bdate_range("2020-01-01", periods=40)
+    own = rng.normal(0, 0.05, 40)
+    table = pd.DataFrame(
+        {"event_id": [f"e{i}" for i in range(40)], "day_zero": days, "peer": "TWIN", "announcer_car": own}
+    ).assign(announcer_se=0.01, car=slope * own + rng.normal(0, 0.01, 40))
+    picture = plots_spillover.panel(table, pass_through(table), "ACME")
+    assert told in picture.figure.axes[0].get_title("left")
+    assert "95% interval" in picture.alt

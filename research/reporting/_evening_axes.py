@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from research.analysis._boundaries import CLOSE, LAST, OPEN, RELEASE
+from research.analysis._boundaries import CLOSE, EXTENDED, LAST, OPEN, RELEASE
 from research.analysis.reaction import Reaction
 from research.reporting import words
 from research.reporting.plots import MUTED
@@ -47,6 +47,7 @@ def time_axis(frame: pd.DataFrame, reaction: Reaction) -> TimeAxis:
         starts = frame.index[before]
         cuts = np.flatnonzero(np.diff(starts.asi8) > PAUSE.value) + 1
         bounds += [(starts[run[0]], ends[before][run[-1]]) for run in np.split(np.arange(len(before)), cuts)]
+        bounds = _whole_evening(bounds, points)
     bounds.append((points[OPEN], points[LAST]))
     anchor = points.get(RELEASE, points[CLOSE])
     weights = [3.2 if start <= anchor <= end else 1.35 if end != points[LAST] else 1.0 for start, end in bounds]
@@ -66,6 +67,22 @@ def time_axis(frame: pd.DataFrame, reaction: Reaction) -> TimeAxis:
         stretches.append((start, end, place, place + width))
         place += width
     return TimeAxis(np.array(instants), np.array(places), stretches)
+
+
+def _whole_evening(
+    bounds: list[tuple[pd.Timestamp, pd.Timestamp]], points: pd.Series
+) -> list[tuple[pd.Timestamp, pd.Timestamp]]:
+    """Stretches that show the evening from the close to its end even where bars begin late or end early."""
+    if EXTENDED not in points.index:
+        return bounds
+    evening = [i for i, (start, _) in enumerate(bounds) if start < points[EXTENDED]]
+    if not evening:
+        return bounds
+    (start, end), last = bounds[0], evening[-1]
+    bounds[0] = (min(start, points[CLOSE]), end)
+    start, end = bounds[last]
+    bounds[last] = (start, max(end, points[EXTENDED]))
+    return bounds
 
 
 def draw_hours(ax: Axes, axis: TimeAxis, timezone: Any) -> None:

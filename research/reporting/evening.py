@@ -249,7 +249,7 @@ def course_table(case: Case) -> Fragment:
     stations = {"close", "last trade before the release", "call begins", EXTENDED, OPEN, LAST}
     columns: dict[str, Column | str] = {
         "when": "when",
-        "what": "",
+        "what": "station",
         "price": Column("price", words.number),
         "change": percent_column("from the close before"),
     }

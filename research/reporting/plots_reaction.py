@@ -21,6 +21,9 @@ from research.reporting.plots import BLUE, INK, MUTED, ORANGE, PURPLE, RULE, Pic
 #: Bars further apart than this (in bar lengths) are not joined: gaps in the bars are gaps in the line.
 _JOIN = 2
 
+#: A label further from its point than this share of the panel's height is tied to it by a line.
+_FAR = 0.05
+
 #: Bars before the close that are shown.
 _LEAD = pd.Timedelta(minutes=10)
 
@@ -78,8 +81,7 @@ def evening(reaction: Reaction, ticker: str, timezone: Any) -> Picture:
     figure.text(
         0.012,
         0.872,
-        f"Change from the close before, {close:,.2f} dollars; closes of {length} bars (line), their range (pale). "
-        "Exchange time.",
+        f"Change from the close before ({close:,.2f} dollars); closes of {length} bars; exchange time",
         fontsize=10.5,
         color=MUTED,
         va="top",
@@ -88,7 +90,12 @@ def evening(reaction: Reaction, ticker: str, timezone: Any) -> Picture:
         0, 1.075, "The same move in legs", transform=right.transAxes, fontsize=11.5, fontweight="bold", va="bottom"
     )
     right.text(0, 1.02, "log return, per cent: the legs add up", transform=right.transAxes, fontsize=9.5, color=MUTED)
-    return Picture(figure, _alt(reaction, title, timezone), _caption(reaction, shown), _stations(reaction, timezone))
+    return Picture(
+        figure,
+        _alt(reaction, title, timezone),
+        _caption(reaction, shown, left.get_ylim()),
+        _stations(reaction, timezone),
+    )
 
 
 def evening_title(reaction: Reaction, ticker: str, timezone: Any) -> str:
@@ -157,10 +164,11 @@ def _path(ax: Axes, frame: pd.DataFrame, reaction: Reaction, axis: TimeAxis) -> 
             solid_joinstyle="round",
             zorder=4,
         )
-    last = reaction.points.iloc[-1]
-    if ends[-1] < last["at"]:
-        place = [axis(ends[-1]), axis(last["at"])]
-        ax.plot(place, [values[-1], _level(last["price"], reaction)], color=BLUE, linewidth=1, linestyle=":", zorder=3)
+    later = reaction.points[reaction.points["at"] > ends[-1]]
+    if len(later):
+        place = [axis(ends[-1]), *(axis(at) for at in later["at"])]
+        levels = [values[-1], *_level(later["price"].to_numpy(), reaction)]
+        ax.plot(place, levels, color=BLUE, linewidth=1, linestyle=":", zorder=3)
 
 
 def _market(ax: Axes, reaction: Reaction, axis: TimeAxis) -> None:
@@ -214,7 +222,7 @@ def _marks(ax: Axes, reaction: Reaction, axis: TimeAxis) -> None:
         fontsize=9.5,
         color="#a34f80",
         path_effects=_HALO,
-        zorder=7,
+        zorder=9,
     )
 
 
@@ -246,13 +254,14 @@ def _station_names(ax: Axes, reaction: Reaction, axis: TimeAxis, timezone: Any) 
     taken: list[float] = []
     for label, at in zip(reaction.points["label"], reaction.points["at"], strict=True):
         text, place = f"{_STATIONS[label]} {at.tz_convert(timezone):%H:%M}", axis(at)
-        length = 0.0113 * len(text) * span
-        # The first name ends at its line, which lies at the left edge; the last ones have no room on the right.
-        right = label == CLOSE or place + length > axis.places[-1] + 0.02 * span
-        start = place - length if right else place
-        row = next((i for i, end in enumerate(taken) if start > end), len(taken))
-        taken[row : row + 1] = [start + length]
         strong = label in (RELEASE, CALL)
+        length = (0.0125 if strong else 0.0113) * len(text) * span
+        # The first name ends at its line, which lies at the left edge, the evening's because the open is close by;
+        # the last ones have no room on the right.
+        right = label in (CLOSE, EXTENDED) or place + length > axis.places[-1] + 0.02 * span
+        start = place - length if right else place
+        row = next((i for i, end in enumerate(taken) if start > end + 0.015 * span), len(taken))
+        taken[row : row + 1] = [start + length]
         ax.annotate(
             text,
             (place, 1),
@@ -294,11 +303,14 @@ def _values(ax: Axes, frame: pd.DataFrame, reaction: Reaction, axis: TimeAxis, t
         text = words.percent(price / float(reaction.points["price"].iloc[0]) - 1, 1)
         side, above, box = best_place(ax, place, level, line, path, placed, lines=2 if clock else 1)
         placed.append(box)
+        edge = box[2] if above else box[3]
+        if abs(edge - level) > _FAR * (ax.get_ylim()[1] - ax.get_ylim()[0]):
+            ax.plot([place, place], [level, edge], color=INK, linewidth=0.8, zorder=6)
         if clock:
             text = f"{clock}\n{text}" if above else f"{text}\n{clock}"
         ax.annotate(
             text,
-            (place, box[2] if above else box[3]),
+            (place, edge),
             xytext=({"left": 3, "center": 0, "right": -3}[side], 4 if above else -4),
             textcoords="offset points",
             ha=side,
@@ -441,16 +453,16 @@ def _alt(reaction: Reaction, title: str, timezone: Any) -> str:
     )
 
 
-def _caption(reaction: Reaction, frame: pd.DataFrame) -> str:
+def _caption(reaction: Reaction, frame: pd.DataFrame, limits: tuple[float, float]) -> str:
     texts = ["Minutes without a trade are gaps in the line; dotted: no bars."]
-    close, closes = float(reaction.points["price"].iloc[0]), frame["close"]
     if {"low", "high"} <= set(frame.columns):
-        low, high = float(frame["low"].min()), float(frame["high"].max())
-        if low < closes.min() or high > closes.max():
-            texts.append(
-                f"The range of single bars reaches from {words.percent(low / close - 1, 1)} to "
-                f"{words.percent(high / close - 1, 1)}, beyond the picture."
-            )
+        texts.insert(0, "Pale: the range of each bar.")
+        close = float(reaction.points["price"].iloc[0])
+        ends = [float(frame["low"].min()), float(frame["high"].max())]
+        beyond = [end for end in ends if not limits[0] <= _level(end, reaction) <= limits[1]]
+        if beyond:
+            reached = words.listing([words.percent(end / close - 1, 1) for end in beyond])
+            texts.append(f"Single bars reach {reached}, beyond the picture.")
     if len(reaction.marks):
         done = "left out of every figure" if reaction.filtered else "kept in every figure"
         prints = words.count(len(reaction.marks), "print")
