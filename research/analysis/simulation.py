@@ -177,6 +177,16 @@ def simulate(
     Returns
     -------
     Simulation
+
+    Raises
+    ------
+    ParameterError
+        An unknown design, test or model, the model ``matched``, or a count or seed that is none.
+
+    Notes
+    -----
+    Replications lie side by side in one study and go through :class:`research.EventStudy` and ``results.test`` as a
+    reader's own events do; see :mod:`research.analysis.simulation` and, for the sizes published, METHODS 7.
     """
     return simulate_all(
         [design], n_replications, tests, model=model, seed=seed, draws=draws, workers=workers, progress=progress
@@ -194,7 +204,13 @@ def simulate_all(
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> list[Simulation]:
-    """As :func:`simulate`, several designs at once by the same processes.
+    """Simulate several designs at once, shared among the same processes.
+
+    Parameters
+    ----------
+    designs : iterable of Design or str
+    n_replications
+        Of each design. This and everything else as in :func:`simulate`.
 
     Returns
     -------
@@ -289,13 +305,14 @@ class Validation:
     def lines(self) -> list[str]:
         """Every cell on a line, marked, and the verdict."""
         width = int(self.table["test"].str.len().max())
+        marks = max(len(_mark(row)) for row in self.table.itertuples(index=False))
         out = []
         for design, rows in self.table.groupby("design", sort=False):
             out.append(str(design))
             for row in rows.itertuples(index=False):
                 rate = "undefined" if row.n == 0 else f"{row.rate:.3f}"
                 published = "" if np.isnan(row.reference) else f"published {row.reference:.3f}"
-                out.append(f"  {row.test:<{width}}  {rate:>9}  {_mark(row):<24}{published}".rstrip())
+                out.append(f"  {row.test:<{width}}  {rate:>9}  {_mark(row):<{marks}}  {published}".rstrip())
         low, high = band(self.n_replications)
         out.append(f"95% band of a size of 5% over {self.n_replications:,} replications: {low:.3f} to {high:.3f}")
         return [*out, self.sentence()]
