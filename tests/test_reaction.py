@@ -632,6 +632,34 @@ def test_yahoos_download_has_a_level_of_tickers(order):
         yahoo_bars(history, "NOPE")
 
 
+@pytest.mark.parametrize("saved", [False, True])
+def test_bars_take_yahoos_table_as_it_is(saved):
+    history = yahoo_history().assign(Dividends=0.0)
+    given = history.rename_axis("Datetime").reset_index() if saved else history
+    pd.testing.assert_frame_equal(es.Bars.from_frame(given).frame, yahoo_bars(history).frame)
+    text = history.rename_axis("Datetime").reset_index().astype({"Datetime": str})
+    pd.testing.assert_frame_equal(es.Bars.from_frame(text).frame, yahoo_bars(history).frame)
+    with pytest.raises(es.InputError, match="time zone"):
+        es.Bars.from_frame(history.tz_localize(None))
+    assert len(es.Bars.from_frame(history.tz_localize(None), timezone=ZONE)) == 30
+    with pytest.raises(es.InputError, match=r"Did you mean 'Close'"):
+        es.Bars.from_frame(pd.DataFrame({"time": [1], "Close": [1.0]}))
+
+
+def test_a_folder_takes_yahoos_table_as_saved(tmp_path):
+    (tmp_path / "intraday").mkdir()
+    yahoo_history().rename_axis("Datetime").to_csv(tmp_path / "intraday" / f"ACME_{DAY:%Y-%m-%d}.csv")
+    pd.DataFrame({"ticker": ["ACME"], "announced_at": [at("16:05").isoformat()]}).to_csv(
+        tmp_path / "events.csv", index=False
+    )
+    pd.DataFrame({"date": [DAY, NEXT], "ticker": "ACME", "close": [100.0, 101.0]}).to_csv(
+        tmp_path / "prices.csv", index=False
+    )
+    source = es.open_source(f"files:{tmp_path}")
+    event = source.announcements().frame.iloc[0]
+    assert len(source.intraday("ACME", event)) == 30
+
+
 def test_yahoos_empty_or_foreign_tables_are_refused():
     with pytest.raises(es.InputError, match="empty"):
         yahoo_bars(yahoo_history().head(0))

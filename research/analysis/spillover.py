@@ -98,9 +98,9 @@ def spillover(
     a share on days on which no member announced. Its residual variance is that of the mean of the members'
     residuals, so its standard error carries their correlation,
 
-    .. math::  \mathrm{Var}(\bar e) = \frac{\bar{s^2}}{n}\,\big(1 + (n - 1)\bar\rho\big)
+    .. math::  \mathrm{Var}(\bar e) = \frac{1}{n^2}\Big(\sum_i s_i^2 + \bar\rho \sum_{i \ne j} s_i s_j\Big)
 
-    where independent members would have the first factor only (``se_independent``).
+    where independent members would have the first sum only (``se_independent``).
 
     Parameters
     ----------

@@ -263,7 +263,7 @@ def power_of_hours(table: pd.DataFrame, labels: Mapping[float, str]) -> Picture:
 
 def _cost_of_dates(table: pd.DataFrame, variance: float) -> str:
     """Power with the hour and with the date alone, at the effect where they differ most."""
-    exact, ignored = list(ARMS)[0], next(arm for arm, (hours, _) in ARMS.items() if hours == "ignored")
+    exact, ignored = next(iter(ARMS)), next(arm for arm, (hours, _) in ARMS.items() if hours == "ignored")
     wide = table[table["variance"] == variance].pivot_table(index="effect", columns="arm", values="rate")
     effect = (wide[exact] - wide[ignored]).idxmax()
     before, after = (words.percent(wide.loc[effect, arm], 0, signed=False) for arm in (exact, ignored))

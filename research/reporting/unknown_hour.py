@@ -1,4 +1,5 @@
-"""The top of a report on news of unknown hour: every plausible session, and no verdict they do not share."""
+"""The top of a report on news of unknown hour: every plausible session side by side, and no verdict they do not "
+"share."""
 
 from __future__ import annotations
 
