@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 import warnings
 from pathlib import Path
 
@@ -295,6 +296,9 @@ def test_bars_without_offsets(tmp_path):
     notes = intact(report_of(tmp_path, tape(offset="")))
     assert "The bars of ACME cannot be used" in notes
     assert "time zone" in notes
+    # All rows offend; a report names some, the library's error has them all.
+    assert notes.count("carries no time zone") == 3
+    assert re.search(r"; and \d+ more\.", notes)
 
 
 def test_overlapping_bars(tmp_path):

@@ -211,7 +211,9 @@ def _why_no_legs(
     if simple["overnight"] is None:
         notes.append("No opening price on day zero, so its return cannot be split at the open.")
     if bars is None or not len(bars):
-        notes.append("No bars within the day for this event: the hours before the open cannot be told apart.")
+        notes.append(
+            "No bars within the day can be used for this event: the hours before the open cannot be told apart."
+        )
     elif timing not in ("amc", "bmo"):
         notes.append("Legs within the day are formed for news outside trading hours only.")
     elif span is None:

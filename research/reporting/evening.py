@@ -13,7 +13,7 @@ from research.analysis._boundaries import CALL, EXTENDED, LAST, OPEN, RELEASE
 from research.analysis.bar_filter import FINDINGS
 from research.analysis.market_legs import BarBenchmark
 from research.analysis.reaction import Reaction, reaction
-from research.errors import ParameterError, ResearchError
+from research.errors import MAX_ROWS_SHOWN, InputError, ParameterError, ResearchError
 from research.events.calendar import TradingCalendar
 from research.market.intraday import Bars
 from research.market.prices import Prices
@@ -33,6 +33,9 @@ from research.reporting.tables import (
 
 #: Sentence with which a report declines to say more than it knows.
 NO_CAUSE = "The legs say when the price moved. They do not say why."
+
+#: Rows of unusable bars that a note names.
+_ROWS = 3
 
 #: Fewer events than this and a share of legs across events is not shown.
 _MIN_EVENTS = 8
@@ -54,7 +57,18 @@ def load_bars(source: Any, ticker: str, event: pd.Series) -> tuple[Bars | None, 
     try:
         return source.intraday(ticker, event), ""
     except ResearchError as error:
-        return None, f"The bars of {ticker} cannot be used: {' '.join(str(error).split())}"
+        return None, f"The bars of {ticker} cannot be used: {_brief(error)}"
+
+
+def _brief(error: ResearchError) -> str:
+    """An error on one line: of many offending rows the first three and the number of the others."""
+    lines = [" ".join(line.split()) for line in str(error).splitlines()]
+    n = len(error.rows) if isinstance(error, InputError) else 0
+    if n <= _ROWS:
+        return " ".join(lines)
+    listed = min(n, MAX_ROWS_SHOWN) + (n > MAX_ROWS_SHOWN)
+    head, rows = lines[:-listed], lines[-listed:][:_ROWS]
+    return f"{' '.join(head)} {'; '.join(rows)}; and {n - _ROWS:,} more."
 
 
 def market_bars(
@@ -120,7 +134,7 @@ def reaction_of(
         if bars is None:
             raise
         found = reaction(event, timing, day_zero, returns, calendar, prices, None, **choices)
-        problems = (*problems, f"The bars cannot be used: {' '.join(str(error).split())}")
+        problems = (*problems, f"The bars cannot be used: {_brief(error)}")
     return replace(found, notes=(*filter(None, problems), *found.notes))
 
 

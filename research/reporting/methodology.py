@@ -220,7 +220,9 @@ def further_table(validation: Validation) -> Fragment:
     caption = "Rejections of a true null; real residuals are the sample's, in calendar blocks common to all firms"
     note = (
         "The wild bootstrap enumerates all sign patterns where dates are few: with 2 dates its p-values are multiples "
-        "of 50%, with 5 of 6.25%, so it cannot reject at 5%."
+        "of 50%, with 5 of 6.25%, so it cannot reject at 5%. Hall's skewness-adjusted t is liberal: over 3,000 "
+        "replications it rejects 6.4% of true nulls under t(4) and 7.0% to 8.6% on real residuals; a rejection by "
+        "hall_t alone is weak evidence."
     )
     return table(frame, columns, caption=caption, mark=lambda row: row["test"] == HEADLINE) + paragraph(note, "note")
 
