@@ -18,6 +18,7 @@ from research.reporting._evening_axes import time_axis
 
 ZONE = "America/New_York"
 DAY, NEXT = pd.Timestamp("2024-05-14"), pd.Timestamp("2024-05-15")
+META_ZERO = pd.Timestamp("2024-10-31")
 
 
 def synthetic():
@@ -576,6 +577,42 @@ def test_contribution_jackknife_leaves_clusters_out_together():
     assert found["n_clusters"] == 10
 
 
+@pytest.mark.parametrize("labels", [["a", "b"], ["a", None, "b", "c", "d", "e"]])
+def test_contribution_refuses_clusters_that_are_not_one_a_row(labels):
+    table = pd.DataFrame({"total": [0.1] * 6, "overnight": [0.05] * 6, "intraday": [0.05] * 6})
+    with pytest.raises(es.ParameterError, match="not one label a row"):
+        many.weighted_price_contribution(table, cluster=labels)
+    with pytest.raises(es.ParameterError, match="no probability"):
+        many.weighted_price_contribution(table, confidence=95)
+
+
+def test_a_day_zero_outside_the_prices_has_no_legs(calendar):
+    row, prices = world()
+    for day in (pd.Timestamp("2024-05-20"), pd.Timestamp("2023-05-15")):
+        found = reaction(row, "amc", day, prices.returns(), calendar, prices, bars_of(EVENING, "1min"))
+        assert set(found.simple.values()) == {None}
+        assert not found.complete
+
+
+def test_bars_that_begin_late_are_still_held_to_the_share_basis(calendar):
+    late = [row for row in EVENING if row[0] == NEXT or row[1] >= "16:30"]
+    halved = [(day, clock, price / 2) for day, clock, price in late]
+    with pytest.raises(es.InputError, match="the bar at the open says 49 and the daily open 104"):
+        react(halved, calendar)
+
+
+def test_evening_legs_keep_an_event_whose_bars_cannot_be_used(calendar):
+    row, prices = world()
+    events = pd.DataFrame([{**row, "timing": "amc", "day_zero": NEXT}])
+    bars = bars_of([(day, clock, price / 2) for day, clock, price in EVENING], "1min")
+    table = many.evening_legs(events, {row["event_id"]: bars}, prices.returns(), calendar, prices)
+    assert table["total"].iloc[0] == pytest.approx(np.log(1.02))
+    assert table[list(LEGS)].isna().all(axis=None)
+    assert "share basis" in table["note"].iloc[0]
+    with pytest.raises(es.InputError, match="no event has bars"):
+        many.evening_legs(events, {"other": bars}, prices.returns(), calendar, prices)
+
+
 def test_contribution_refuses_what_has_no_legs():
     table = pd.DataFrame({"total": [0.01], "overnight": [np.nan], "intraday": [np.nan]})
     with pytest.raises(es.InputError, match="no event has all"):
@@ -592,6 +629,16 @@ def test_evening_legs_of_the_events_that_have_bars(meta, calendar):
     found = many.evening_legs(table, bars, prices.returns(), calendar, prices)
     assert len(found) == 1
     assert found.iloc[0][list(LEGS)].to_dict() == pytest.approx(meta.log)
+    assert "release_adjusted" not in found
+    fund = BarBenchmark("SPXL", es.sample.intraday("SPXL", "2024-10-30"), 3.0, es.sample.market_returns()[META_ZERO])
+    adjusted = many.evening_legs(
+        table, bars, prices.returns(), calendar, prices, benchmarks={"META-earnings-2024-10-31": fund}
+    ).iloc[0]
+    own = meta.market.legs.set_index("leg")["value"]
+    for leg in LEGS:
+        assert adjusted[f"{leg}_adjusted"] == pytest.approx(meta.log[leg] - own[leg], abs=1e-12)
+    none = many.evening_legs(table, bars, prices.returns(), calendar, prices, benchmarks={}).iloc[0]
+    assert none[[f"{leg}_adjusted" for leg in LEGS]].isna().all()
 
 
 # ------------------------------------------------------------------ bars as Yahoo gives them

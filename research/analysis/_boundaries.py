@@ -165,7 +165,8 @@ def release_instant(event: pd.Series, span: Span, bars: Bars, found: Boundaries)
                 "leans on them."
             )
         return given
-    start = span.closed_at if span.timing == "amc" else span.opens_at.normalize()
+    morning = span.opens_at.tz_convert(span.calendar.timezone).normalize()
+    start = span.closed_at if span.timing == "amc" else morning.tz_convert("UTC")
     stop = span.extended_at if span.timing == "amc" else span.opens_at
     seen = first_move(bars, start, given if filed and given is not None else stop)
     if seen is not None:

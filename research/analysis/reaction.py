@@ -33,6 +33,10 @@ _NO_DISTRIBUTION = 2e-5
 #: A bar at the close further than this from the daily close (log) is on another share basis.
 _SAME_BASIS = 0.10
 
+#: Where bars begin after the close, their last price before the open may differ from it by this much (log): less than
+#: a split of three for two.
+_SAME_BASIS_LATER = 0.35
+
 
 def _no_marks() -> pd.DataFrame:
     return pd.DataFrame({name: pd.Series(dtype=object) for name in ("at", "field", "finding")})
@@ -332,6 +336,8 @@ def _on_traded_prices(
     legs: dict[str, float | None], prices: Prices, ticker: str, day_zero: pd.Timestamp
 ) -> dict[str, float | None]:
     """The legs from traded prices themselves where no distribution fell between the two closes."""
+    if day_zero not in prices.sessions:
+        return legs
     position = prices.sessions.get_loc(day_zero)
     before, last = (_price(prices, "close", ticker, prices.sessions[i]) for i in (position - 1, position))
     first, total = _price(prices, "open", ticker, day_zero), legs["close_to_close"]
@@ -345,10 +351,14 @@ def _on_traded_prices(
 
 def _check_basis(bars: Bars, span: Span) -> None:
     """Refuse bars that are on another share basis than the daily close."""
-    at_close = bars.price_at(span.closed_at)
-    if not np.isnan(at_close) and abs(np.log(at_close / span.close)) > _SAME_BASIS:
-        raise InputError(
-            f"the bar at the close says {at_close:g} and the daily close {span.close:g}",
-            parameter="bars",
-            remedy="Bring bars and daily prices to the same share basis (splits).",
-        )
+    checks = [("close", span.closed_at, span.close, _SAME_BASIS)]
+    if np.isnan(bars.price_at(span.closed_at)):
+        checks = [("open", span.opens_at, span.open, _SAME_BASIS_LATER)]
+    for name, at, daily, limit in checks:
+        seen = bars.price_at(at)
+        if not np.isnan(seen) and abs(np.log(seen / daily)) > limit:
+            raise InputError(
+                f"the bar at the {name} says {seen:g} and the daily {name} {daily:g}",
+                parameter="bars",
+                remedy="Bring bars and daily prices to the same share basis (splits).",
+            )

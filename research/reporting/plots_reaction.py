@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import textwrap
 from typing import Any
 
@@ -26,6 +27,12 @@ _FAR = 0.05
 
 #: Bars before the close that are shown.
 _LEAD = pd.Timedelta(minutes=10)
+
+#: Top of the panels as a share of the figure, with two rows of names of stations above them, and a row's height.
+_TOP, _ROW = 0.765, 0.031
+
+#: Characters of the title that fit on a line.
+_WIDEST = 84
 
 _HALO = [withStroke(linewidth=2.6, foreground="white")]
 _SHADES = ("#f7f4ec", "#ffffff")
@@ -59,7 +66,7 @@ def evening(reaction: Reaction, ticker: str, timezone: Any) -> Picture:
     assert reaction.bars is not None
     figure = Figure(figsize=(10.4, 6.2))
     left, right = figure.subplots(ncols=2, sharey=True, width_ratios=[2.1, 1], gridspec_kw={"wspace": 0.05})
-    figure.subplots_adjust(left=0.06, right=0.995, top=0.765, bottom=0.115)
+    figure.subplots_adjust(left=0.06, right=0.995, top=_TOP, bottom=0.115)
     frame = reaction.bars.frame
     shown = frame[frame.index >= reaction.points["at"].iloc[0] - _LEAD]
     shown = shown[shown.index < reaction.points["at"].iloc[-1]]
@@ -70,14 +77,15 @@ def evening(reaction: Reaction, ticker: str, timezone: Any) -> Picture:
     _marks(left, reaction, axis)
     _limits(left, shown, reaction)
     draw_hours(left, axis, timezone)
-    _station_names(left, reaction, axis, timezone)
+    rows = _station_names(left, reaction, axis, timezone)
+    figure.subplots_adjust(top=_TOP - _ROW * max(rows - 2, 0))
     _values(left, shown, reaction, axis, timezone)
     _waterfall(right, reaction, timezone)
     _percent_ticks(left)
     title = evening_title(reaction, ticker, timezone)
     close = reaction.points["price"].iloc[0]
     length = f"{reaction.bars.step / pd.Timedelta(minutes=1):g}-minute"
-    figure.text(0.012, 0.985, textwrap.fill(title, 84), fontsize=15, fontweight="bold", va="top", linespacing=1.15)
+    figure.text(0.012, 0.985, _two_lines(title), fontsize=15, fontweight="bold", va="top", linespacing=1.15)
     figure.text(
         0.012,
         0.872,
@@ -96,6 +104,14 @@ def evening(reaction: Reaction, ticker: str, timezone: Any) -> Picture:
         _caption(reaction, shown, left.get_ylim()),
         _stations(reaction, timezone),
     )
+
+
+def _two_lines(title: str) -> str:
+    """The title broken where both lines are about as long, if it needs two."""
+    width = _WIDEST if len(title) <= _WIDEST else min(_WIDEST, len(title) // 2 + 16)
+    # A change and its hour stay on one line.
+    kept = re.sub(r" (at|by)( the)? ", lambda found: found.group().replace(" ", "\N{NO-BREAK SPACE}"), title)
+    return textwrap.fill(kept, width).replace("\N{NO-BREAK SPACE}", " ")
 
 
 def evening_title(reaction: Reaction, ticker: str, timezone: Any) -> str:
@@ -248,8 +264,8 @@ def _percent_ticks(ax: Axes) -> None:
         ax.spines[side].set_visible(False)
 
 
-def _station_names(ax: Axes, reaction: Reaction, axis: TimeAxis, timezone: Any) -> None:
-    """Names of the stations above the panel; those of close neighbours go on a higher row."""
+def _station_names(ax: Axes, reaction: Reaction, axis: TimeAxis, timezone: Any) -> int:
+    """Names of the stations above the panel; those of close neighbours go on a higher row. The number of rows."""
     span = axis.places[-1] - axis.places[0]
     taken: list[float] = []
     for label, at in zip(reaction.points["label"], reaction.points["at"], strict=True):
@@ -261,7 +277,7 @@ def _station_names(ax: Axes, reaction: Reaction, axis: TimeAxis, timezone: Any) 
         right = label in (CLOSE, EXTENDED) or place + length > axis.places[-1] + 0.02 * span
         start = place - length if right else place
         row = next((i for i, end in enumerate(taken) if start > end + 0.015 * span), len(taken))
-        taken[row : row + 1] = [start + length]
+        taken[row : row + 1] = [place - 0.015 * span if label == CLOSE else start + length]
         ax.annotate(
             text,
             (place, 1),
@@ -274,6 +290,7 @@ def _station_names(ax: Axes, reaction: Reaction, axis: TimeAxis, timezone: Any) 
             color=ORANGE if strong else INK,
             fontweight="bold" if strong else "normal",
         )
+    return len(taken)
 
 
 def _spots(reaction: Reaction, timezone: Any) -> list[tuple[pd.Timestamp, float, str]]:
