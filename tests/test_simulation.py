@@ -269,7 +269,10 @@ def test_progress_counts_replications():
         ({"design": "null norml L1"}, "null normal L1"),
         ({"design": "null normal L1", "n_replications": 0}, "positive integer"),
         ({"design": "null normal L1", "draws": 0}, "positive integer"),
-        ({"design": "null normal L1", "seed": -1}, "positive integer|seed"),
+        ({"design": "null normal L1", "seed": -1}, r"seed: no such number \(got -1\)"),
+        ({"design": "null normal L1", "seed": True}, "integer of 0 or more"),
+        ({"design": "null normal L1", "workers": -2}, "workers"),
+        ({"design": "null normal L1", "workers": 0}, "workers"),
         ({"design": "null normal L1", "tests": "bmp"}, "bmp_t"),
         ({"design": "null normal L1", "model": es.MatchedModel({"E000": "x"})}, "peers"),
     ],
@@ -277,6 +280,14 @@ def test_progress_counts_replications():
 def test_impossible_arguments_are_refused(arguments, match):
     with pytest.raises(es.ParameterError, match=match):
         simulate(**{"n_replications": 2, "workers": 1, **arguments})
+
+
+def test_no_design_is_not_every_design():
+    for several in (validate, simulate_all):
+        with pytest.raises(es.ParameterError, match="no design"):
+            several(designs=[], n_replications=2, workers=1)
+    table = validate(2, designs="null normal L1", draws=19, workers=1).table
+    assert set(table["design"]) == {"null normal L1"}
 
 
 @pytest.mark.parametrize(

@@ -377,6 +377,36 @@ def test_panel_without_a_usable_peer_is_empty_with_its_columns(sample):
     assert pass_through(panel).note
 
 
+@pytest.mark.parametrize("day", ["2024-10-31", pd.Timestamp("2024-10-31").date(), META_DAY.as_unit("s")])
+def test_a_day_in_any_spelling_and_peers_as_text(sample, meta, day):
+    known, returns, market = sample
+    found = spillover(known, returns, "META", day, "MSFT, NFLX,,MSFT", market=market)
+    assert found.peers["peer"].tolist() == ["MSFT", "NFLX"]
+    assert found.own["car"] == meta.own["car"]
+    assert found.day_zero == META_DAY
+
+
+@pytest.mark.parametrize("day", ["2024-11-02", "2024-10-31T16:00", META_DAY.tz_localize("UTC"), "soon", pd.NaT])
+def test_a_day_that_is_no_session_is_refused(sample, day):
+    known, returns, market = sample
+    with pytest.raises(es.ParameterError, match="day_zero"):
+        spillover(known, returns, "META", day, market=market)
+
+
+def test_a_matched_model_is_refused(sample):
+    known, returns, market = sample
+    model = es.MatchedModel(dict.fromkeys(returns.columns, "tech"))
+    with pytest.raises(es.ParameterError, match="portfolio has no peers"):
+        spillover(known, returns, "META", META_DAY, model=model, market=market)
+
+
+def test_a_peer_that_never_moves_leaves_the_correlation_undefined(sample):
+    known, returns, market = sample
+    found = spillover(known, returns.assign(NFLX=0.0), "META", META_DAY, ["NFLX", "NVDA"], market=market)
+    assert np.isnan(found.portfolios.loc["clean", "correlation"])
+    assert found.portfolios.loc["clean", "n"] == 2
+
+
 # ------------------------------------------------------------------ pictures
 
 
