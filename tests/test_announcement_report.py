@@ -75,13 +75,12 @@ def meta():
 def test_text_says_which_part_fell_into_which_leg(meta):
     text = meta.cells["evening"]
     for part in (
-        "Of the −4.18 log per cent from close to close",
-        "+0.83 from the close to the release",
-        "−2.51 from release to call",
-        "−1.56 from call to 20:00",
-        "+2.07 from 20:00 to open",
-        "−3.02 from the open to the close",
-        "The market's own legs at the same hours: 0.00 before release, −0.15 release to call",
+        "From close to close the price moved −4.18 log per cent: +0.83 from the close to the release",
+        "−2.51 from the release to the call",
+        "−1.56 from the call to 20:00",
+        "+2.07 from 20:00 to the open",
+        "−3.02 from the open to the close. The largest leg is that from the open to the close.",
+        "Over the same spans the market moved 0.00, −0.15, −0.23, −0.43 and −1.08, −1.88 in all.",
     ):
         assert part in text
     assert "−3.4% within 9 minutes of the release, back at zero by 16:30" in text

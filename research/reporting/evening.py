@@ -158,30 +158,35 @@ def course_sentence(case: Case) -> Fragment:
         return paragraph("Day zero cannot be split: an opening price is missing.", "note")
     values, names = found.segments["value"].to_numpy(), leg_names(found, case.zone)
     total = float(values.sum())
-    parts = [f"{_log(value)} from {_span(name)}" for name, value in zip(names, values, strict=True)]
-    text = f"Of the {_log(total)} log per cent from close to close there came {words.listing(parts)}."
+    spans = [_span(name) for name in names]
+    parts = [f"{_log(value)} from {span}" for span, value in zip(spans, values, strict=True)]
+    text = f"From close to close the price moved {_log(total)} log per cent: {words.listing(parts)}."
     if len(values) > 2:
-        largest = int(np.argmax(np.abs(values)))
-        text += f" The largest leg in absolute size: {names[largest]}."
-    text += _market_sentence(found, names) + _release_or_call(found)
+        text += f" The largest leg is that from {spans[int(np.argmax(np.abs(values)))]}."
+    text += _market_sentence(found, spans) + _release_or_call(found)
     return paragraph(text)
 
 
 def _span(name: str) -> str:
-    return {"before release": "the close to the release", "open to close": "the open to the close"}.get(name, name)
+    """The ends of a leg in running text, from its short name."""
+    name = {"before release": "close to release"}.get(name, name)
+    ends = (end if end[0].isdigit() or "evening" in end else f"the {end}" for end in name.split(" to "))
+    return " to ".join(ends).replace("evening's end", "the evening's end")
 
 
 def _log(value: float) -> str:
     return words.number(100 * value, 2, signed=True)
 
 
-def _market_sentence(found: Reaction, names: list[str]) -> str:
+def _market_sentence(found: Reaction, spans: list[str]) -> str:
     if found.market is None or found.market.legs["value"].isna().all():
         return " The market's own legs are not known, so these are raw."
     own = found.market.legs["value"]
-    rows = zip(names, own, strict=True)
-    parts = [f"{_log(value)} {name}" for name, value in rows if pd.notna(value)]
-    return f" The market's own legs at the same hours: {words.listing(parts)}."
+    if own.notna().all():
+        told = words.listing([_log(value) for value in own])
+        return f" Over the same spans the market moved {told}, {_log(float(own.sum()))} in all."
+    parts = [f"{_log(value)} from {span}" for span, value in zip(spans, own, strict=True) if pd.notna(value)]
+    return f" The market moved {words.listing(parts)}; its other legs are not known."
 
 
 def _release_or_call(found: Reaction) -> str:
