@@ -393,6 +393,15 @@ def test_a_day_that_is_no_session_is_refused(sample, day):
         spillover(known, returns, "META", day, market=market)
 
 
+def test_own_news_inside_a_long_window_is_named(sample, meta):
+    """Netflix is clean on that day by its announcement nine sessions before."""
+    known, returns, market = sample
+    found = spillover(known, returns, "META", META_DAY, market=market, window=(-9, 0))
+    assert found.peers.set_index("peer").loc["NFLX", ["tier", "offset"]].tolist() == ["clean", -9]
+    assert found.portfolios.loc["clean", "note"].endswith("announcements of their own by NFLX")
+    assert meta.portfolios.loc["clean", "note"] == ""
+
+
 def test_a_matched_model_is_refused(sample):
     known, returns, market = sample
     model = es.MatchedModel(dict.fromkeys(returns.columns, "tech"))

@@ -137,8 +137,9 @@ def spillover(
 
     Notes
     -----
-    The common shock of the day that is not the announcement is in every tier; one day permits
-    description of what moved, not of why. Source: Foster (1981, JAE 3).
+    The tiers look one session to either side, as the rule says; where a longer window holds a clean member's own
+    day zero, the portfolio's note names it. The common shock of the day that is not the announcement is in every
+    tier; one day permits description of what moved, not of why. Source: Foster (1981, JAE 3).
     """
     days, length = _calendar(calendar), relative_window("window", window)
     day_zero = _session(day_zero, days)
@@ -269,13 +270,22 @@ def _portfolios(
         independent = float(np.sqrt((own["se"] ** 2).sum()) / len(members))
         row |= {"tier": tier, "members": members, "n": len(members), "se_independent": independent}
         row["correlation"] = _implied_correlation(row["se"], own["se"].to_numpy())
-        row["note"] = "; ".join(filter(None, [row["note"], note[f"tier_{tier}"]]))
+        row["note"] = "; ".join(filter(None, [row["note"], note[f"tier_{tier}"], _own_news(own, window, tier)]))
         rows.append(row)
     columns = [
         "members", "n", "car", "se", "t", "df", "p_value", "low", "high", "se_independent", "correlation",
         "n_observations", "note",
     ]  # fmt: skip
     return results, pd.DataFrame(rows).set_index("tier").reindex(columns=columns)
+
+
+def _own_news(members: pd.DataFrame, window: tuple[int, int], tier: str) -> str:
+    """Which clean members have a day zero of their own inside a window that reaches beyond the tier's one session."""
+    inside = members["offset"].between(*window)
+    if tier != "clean" or not inside.any():
+        return ""
+    names = ", ".join(members.loc[inside, "peer"])
+    return f"the window is so long that it holds announcements of their own by {names}"
 
 
 def _implied_correlation(se: float, members: NDArray[np.float64]) -> float:

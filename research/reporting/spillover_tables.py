@@ -175,6 +175,11 @@ def _pass_notes(near: Neighbourhood) -> list[str]:
         "what moves.",
         "The panel pools companies that were chosen, not drawn; a slope over it describes these companies.",
     ]
+    first, last = near.days[0][1].window
+    if first < -1 or last > 1:
+        texts.append(
+            "The window reaches beyond the one session that the tiers look at, so it may hold news of clean peers' own."
+        )
     few = [tier for tier in TIERS if 0 < near.group_through[tier].n_dates < _FEW]
     if few:
         texts.append(
