@@ -10,6 +10,7 @@ from panels import ragged_panel
 from scipy import stats
 
 import research as es
+from research.analysis._tiers import pairs
 from research.analysis.spillover import (
     TIERS,
     assign_tiers,
@@ -101,6 +102,31 @@ def test_a_peer_nobody_knows_is_unknown_not_clean(calendar):
     found = tier_of(announced(("A", "2024-05-14", "amc")), "2024-05-15", calendar)
     assert found["tier"] == "unknown"
     assert pd.isna(found["own_day_zero"])
+
+
+@pytest.mark.parametrize(
+    ("day", "tier"),
+    [
+        ("2024-03-15", "clean"),  # 43 days after the last known one: the next is due in weeks
+        ("2024-04-30", "unknown"),  # 89 days after it: the next is due, and nobody has told its date
+        ("2023-12-15", "clean"),  # between two that are a quarter apart
+        ("2023-05-15", "unknown"),  # 102 and 80 days from two known ones with a quarter missing between them
+        ("2022-12-05", "clean"),  # 59 days before the first known one
+        ("2022-11-15", "unknown"),
+    ],
+)
+def test_where_an_announcement_may_be_missing_the_calendar_is_unknown(calendar, day, tier):
+    known = announced(*(("B", date, "bmo") for date in ("2023-02-02", "2023-08-03", "2023-11-02", "2024-02-01")))
+    days, session = peer_days(known, calendar), pd.Timestamp(day)
+    assert assign_tiers(days, session, ["B"], calendar)["tier"].tolist() == [tier]
+    event = pd.DataFrame({"event_id": ["e"], "ticker": ["A"], "day_zero": [session]})
+    assert pairs(days, event, ["B"], calendar)["tier"].tolist() == [tier]
+
+
+def test_the_sample_has_no_clean_peer_where_its_history_ends(sample, calendar):
+    """RRC's last announcement known is of July 2019, so nobody knows which day in October was its own."""
+    found = assign_tiers(peer_days(sample[0], calendar), pd.Timestamp("2019-10-23"), ["RRC"], calendar)
+    assert found["tier"].tolist() == ["unknown"]
 
 
 def test_panel_tiers_equal_those_of_single_days(sample, calendar):
