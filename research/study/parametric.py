@@ -218,8 +218,8 @@ def skewness_adjusted(values: Floats, centre: float | Floats = 0.0, kind: str = 
     return np.asarray(np.sqrt(n) * (ratio + gamma * ratio**2 / 3 + cubic + gamma / (6 * n)))
 
 
-#: What simulation says of both skewness-adjusted tests; `docs/methods.md` has the rates.
-LIBERAL = "rejects 6 to 9 of 100 true nulls: read it beside the headline test"
+#: What simulation says of both skewness-adjusted tests; docs/methods.md has the rates.
+LIBERAL = "too liberal: rejects 6 to 9 of 100 true nulls"
 
 
 def _skewness_t(name: str, kind: str, sample: WindowSample) -> TestResult:
