@@ -14,6 +14,7 @@ from research.analysis.bar_filter import mark_bars, without_marked
 from research.analysis.market_legs import BarBenchmark
 from research.analysis.reaction import LEGS, reaction
 from research.market.yahoo_bars import yahoo_bars
+from research.reporting import plots_reaction
 from research.reporting._evening_axes import time_axis
 
 ZONE = "America/New_York"
@@ -473,6 +474,25 @@ def test_a_market_without_an_early_trade_or_a_total_has_unknown_legs(calendar):
     assert values.iloc[2] == pytest.approx(np.log(51 / 50))
     assert np.isnan(values.iloc[-1])
     assert any("no trade before: close, release" in note for note in found.market.notes)
+
+
+def test_the_picture_bears_a_price_of_ten_times_and_bars_around_the_clock(calendar):
+    friday, monday = pd.Timestamp("2024-05-17"), pd.Timestamp("2024-05-20")
+    starts = pd.date_range(at("15:50", friday), at("10:00", monday), freq="15min")
+    path = pd.DataFrame({"ts": starts, "close": np.r_[np.full(2, 100.0), np.full(len(starts) - 2, 990.0)]})
+    found = react(
+        [],
+        calendar,
+        bars=es.Bars.from_frame(path),
+        day=friday,
+        following=monday,
+        opened=1000.0,
+        last=1010.0,
+        call_at=None,
+    )
+    picture = plots_reaction.evening(found, "ACME", calendar.timezone)
+    assert "+910.0% at the close" in picture.alt
+    assert len(picture.figure.axes[0].get_yticks()) > 3
 
 
 @pytest.mark.parametrize("kept", [slice("16:30", None), slice(None, "17:30")])

@@ -92,7 +92,7 @@ def draw_hours(ax: Axes, axis: TimeAxis, timezone: Any) -> None:
     for start, end, left, right in axis.stretches:
         hours = pd.date_range(start.tz_convert(timezone).ceil("h"), end.tz_convert(timezone), freq="h")
         fits = max(1, int((right - left) / span / _HOUR_ROOM))
-        every = next(n for n in (1, 2, 3, 4, 6, 12, 24) if len(hours) / n <= fits)
+        every = next((n for n in (1, 2, 3, 4, 6, 12, 24) if len(hours) / n <= fits), len(hours))
         for hour in hours[::-1][::every]:
             place = axis(hour)
             if all(abs(place - other) > _HOUR_ROOM * span for other, _ in shown):

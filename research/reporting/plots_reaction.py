@@ -253,7 +253,8 @@ def _limits(ax: Axes, frame: pd.DataFrame, reaction: Reaction) -> None:
 def _percent_ticks(ax: Axes) -> None:
     """Ticks at round simple changes on the log scale."""
     low, high = (100 * np.expm1(limit / 100) for limit in ax.get_ylim())
-    step = next(s for s in (0.25, 0.5, 1, 2, 5, 10, 20, 50) if (high - low) / s <= 9)
+    steps = (0.25, 0.5, *(figure * 10.0**power for power in range(6) for figure in (1, 2, 5)))
+    step = next((s for s in steps if (high - low) / s <= 9), steps[-1])
     rounds = np.arange(np.ceil(low / step), np.floor(high / step) + 1) * step
     digits = 0 if step >= 1 else 2 if step == 0.25 else 1
     ax.set_yticks(100 * np.log1p(rounds / 100), [words.percent(value / 100, digits) for value in rounds])
