@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from research.analysis.regressions import regress
     from research.analysis.response import arctan_response, quantile_regressions
     from research.analysis.robustness import placebo, romano_wolf, specification_curve
+    from research.analysis.simulation import simulate, validate
     from research.errors import (
         CalendarRangeError,
         InputError,
@@ -111,9 +112,11 @@ _HOMES = {
     "romano_wolf": "research.analysis.robustness",
     "sample": "research.sources.sample",
     "sefcik_thompson": "research.analysis.portfolios",
+    "simulate": "research.analysis.simulation",
     "since_last_trade": "research.study.thin_trading",
     "specification_curve": "research.analysis.robustness",
     "surprises": "research.events.surprises",
+    "validate": "research.analysis.simulation",
     "wild_cluster_bootstrap": "research.analysis.bootstrap",
 }
 
@@ -163,9 +166,11 @@ __all__ = [
     "romano_wolf",
     "sample",
     "sefcik_thompson",
+    "simulate",
     "since_last_trade",
     "specification_curve",
     "surprises",
+    "validate",
     "wild_cluster_bootstrap",
 ]
 

@@ -14,9 +14,12 @@ from research.analysis.bar_filter import mark_bars, without_marked
 from research.analysis.market_legs import BarBenchmark
 from research.analysis.reaction import LEGS, reaction
 from research.market.yahoo_bars import yahoo_bars
+from research.reporting import plots_reaction
+from research.reporting._evening_axes import time_axis
 
 ZONE = "America/New_York"
 DAY, NEXT = pd.Timestamp("2024-05-14"), pd.Timestamp("2024-05-15")
+META_ZERO = pd.Timestamp("2024-10-31")
 
 
 def synthetic():
@@ -186,6 +189,41 @@ def test_no_trade_between_close_and_release_is_no_gap_in_the_data(calendar):
     found = react([row for row in EVENING if row[1] != "16:04"], calendar, call_at=CALL)
     assert found.log["pre_release"] == 0.0
     assert any("No trade between the close and 16:05" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(("step", "begins"), [("15min", "16:00"), ("30min", "16:00")])
+def test_a_bar_that_runs_across_the_release_is_said_to(calendar, step, begins):
+    """Its trades lie on both sides of the release, so it is no pause without trades."""
+    rows = [(DAY, "15:30", 100.0), (DAY, begins, 95.0), (DAY, "17:00", 97.0), (NEXT, "08:00", 98.0)]
+    found = react(rows, calendar, step=step)
+    assert found.log["pre_release"] == 0.0
+    length = step.removesuffix("min")
+    assert any(f"{length}-minute bar from 16:00 runs across 16:05 (release)" in note for note in found.notes)
+    assert not any("No trade between" in note for note in found.notes)
+
+
+def test_a_release_with_seconds_is_told_with_them(calendar):
+    found = react(EVENING, calendar, announced_at=at("16:05:30").isoformat(), call_at=CALL)
+    assert found.log["pre_release"] == pytest.approx(np.log(1.01))
+    assert any("bar from 16:05 runs across 16:05:30 (release)" in note for note in found.notes)
+
+
+def test_bars_that_end_in_the_evening_are_said_to(calendar):
+    rows = [row for row in EVENING if row[0] == DAY and row[1] < "19:00"]
+    found = react(rows, calendar, call_at=CALL)
+    assert any("The bars end at 17:31; the price at 20:00" in note for note in found.notes)
+    assert found.segments["value"].sum() == pytest.approx(np.log(1.02), abs=1e-12)
+
+
+def test_bars_of_regular_hours_only_split_nothing_before_the_open(calendar):
+    """Without a print between the sessions a leg of zero would be invented, not observed."""
+    rows = [(DAY, "15:58", 100.0), (DAY, "15:59", 100.0), (NEXT, "09:30", 104.0), (NEXT, "09:31", 103.0)]
+    found = react(rows, calendar, call_at=CALL)
+    assert set(found.log.values()) == {None}
+    assert found.simple["after_hours"] is None
+    assert not found.complete
+    assert any("no price between the close at 16:00 and the open at 09:30" in note for note in found.notes)
+    assert found.segments["value"].sum() == pytest.approx(np.log(1.02), abs=1e-12)
 
 
 def test_a_release_after_extended_trading_runs_to_the_open(calendar):
@@ -438,6 +476,38 @@ def test_a_market_without_an_early_trade_or_a_total_has_unknown_legs(calendar):
     assert any("no trade before: close, release" in note for note in found.market.notes)
 
 
+def test_the_picture_bears_a_price_of_ten_times_and_bars_around_the_clock(calendar):
+    friday, monday = pd.Timestamp("2024-05-17"), pd.Timestamp("2024-05-20")
+    starts = pd.date_range(at("15:50", friday), at("10:00", monday), freq="15min")
+    path = pd.DataFrame({"ts": starts, "close": np.r_[np.full(2, 100.0), np.full(len(starts) - 2, 990.0)]})
+    found = react(
+        [],
+        calendar,
+        bars=es.Bars.from_frame(path),
+        day=friday,
+        following=monday,
+        opened=1000.0,
+        last=1010.0,
+        call_at=None,
+    )
+    picture = plots_reaction.evening(found, "ACME", calendar.timezone)
+    assert "+910.0% at the close" in picture.alt
+    assert len(picture.figure.axes[0].get_yticks()) > 3
+
+
+@pytest.mark.parametrize("kept", [slice("16:30", None), slice(None, "17:30")])
+def test_the_picture_shows_the_whole_evening_even_where_bars_do_not(calendar, kept):
+    """Bars that begin late or end early leave a gap beside the line, not a shorter evening."""
+    first, last = kept.start or "00:00", kept.stop or "24:00"
+    found = react([row for row in EVENING if row[0] == NEXT or first <= row[1] <= last], calendar, call_at=CALL)
+    axis = time_axis(found.bars.frame, found)
+    evening = [stretch for stretch in axis.stretches if stretch[0] < at("20:00")]
+    assert evening[0][0] <= at("16:00")
+    assert evening[-1][1] == at("20:00")
+    places = [axis(one) for one in found.points["at"]]
+    assert places == sorted(set(places))
+
+
 @pytest.mark.parametrize("multiple", [0, np.nan, np.inf])
 def test_an_impossible_multiple_is_refused(multiple):
     with pytest.raises(es.ParameterError, match="multiple"):
@@ -527,6 +597,42 @@ def test_contribution_jackknife_leaves_clusters_out_together():
     assert found["n_clusters"] == 10
 
 
+@pytest.mark.parametrize("labels", [["a", "b"], ["a", None, "b", "c", "d", "e"]])
+def test_contribution_refuses_clusters_that_are_not_one_a_row(labels):
+    table = pd.DataFrame({"total": [0.1] * 6, "overnight": [0.05] * 6, "intraday": [0.05] * 6})
+    with pytest.raises(es.ParameterError, match="not one label a row"):
+        many.weighted_price_contribution(table, cluster=labels)
+    with pytest.raises(es.ParameterError, match="no probability"):
+        many.weighted_price_contribution(table, confidence=95)
+
+
+def test_a_day_zero_outside_the_prices_has_no_legs(calendar):
+    row, prices = world()
+    for day in (pd.Timestamp("2024-05-20"), pd.Timestamp("2023-05-15")):
+        found = reaction(row, "amc", day, prices.returns(), calendar, prices, bars_of(EVENING, "1min"))
+        assert set(found.simple.values()) == {None}
+        assert not found.complete
+
+
+def test_bars_that_begin_late_are_still_held_to_the_share_basis(calendar):
+    late = [row for row in EVENING if row[0] == NEXT or row[1] >= "16:30"]
+    halved = [(day, clock, price / 2) for day, clock, price in late]
+    with pytest.raises(es.InputError, match="the bar at the open says 49 and the daily open 104"):
+        react(halved, calendar)
+
+
+def test_evening_legs_keep_an_event_whose_bars_cannot_be_used(calendar):
+    row, prices = world()
+    events = pd.DataFrame([{**row, "timing": "amc", "day_zero": NEXT}])
+    bars = bars_of([(day, clock, price / 2) for day, clock, price in EVENING], "1min")
+    table = many.evening_legs(events, {row["event_id"]: bars}, prices.returns(), calendar, prices)
+    assert table["total"].iloc[0] == pytest.approx(np.log(1.02))
+    assert table[list(LEGS)].isna().all(axis=None)
+    assert "share basis" in table["note"].iloc[0]
+    with pytest.raises(es.InputError, match="no event has bars"):
+        many.evening_legs(events, {"other": bars}, prices.returns(), calendar, prices)
+
+
 def test_contribution_refuses_what_has_no_legs():
     table = pd.DataFrame({"total": [0.01], "overnight": [np.nan], "intraday": [np.nan]})
     with pytest.raises(es.InputError, match="no event has all"):
@@ -543,6 +649,16 @@ def test_evening_legs_of_the_events_that_have_bars(meta, calendar):
     found = many.evening_legs(table, bars, prices.returns(), calendar, prices)
     assert len(found) == 1
     assert found.iloc[0][list(LEGS)].to_dict() == pytest.approx(meta.log)
+    assert "release_adjusted" not in found
+    fund = BarBenchmark("SPXL", es.sample.intraday("SPXL", "2024-10-30"), 3.0, es.sample.market_returns()[META_ZERO])
+    adjusted = many.evening_legs(
+        table, bars, prices.returns(), calendar, prices, benchmarks={"META-earnings-2024-10-31": fund}
+    ).iloc[0]
+    own = meta.market.legs.set_index("leg")["value"]
+    for leg in LEGS:
+        assert adjusted[f"{leg}_adjusted"] == pytest.approx(meta.log[leg] - own[leg], abs=1e-12)
+    none = many.evening_legs(table, bars, prices.returns(), calendar, prices, benchmarks={}).iloc[0]
+    assert none[[f"{leg}_adjusted" for leg in LEGS]].isna().all()
 
 
 # ------------------------------------------------------------------ bars as Yahoo gives them
@@ -581,6 +697,34 @@ def test_yahoos_download_has_a_level_of_tickers(order):
     assert len(yahoo_bars(history, "META")) == 30
     with pytest.raises(es.InputError, match="no such ticker"):
         yahoo_bars(history, "NOPE")
+
+
+@pytest.mark.parametrize("saved", [False, True])
+def test_bars_take_yahoos_table_as_it_is(saved):
+    history = yahoo_history().assign(Dividends=0.0)
+    given = history.rename_axis("Datetime").reset_index() if saved else history
+    pd.testing.assert_frame_equal(es.Bars.from_frame(given).frame, yahoo_bars(history).frame)
+    text = history.rename_axis("Datetime").reset_index().astype({"Datetime": str})
+    pd.testing.assert_frame_equal(es.Bars.from_frame(text).frame, yahoo_bars(history).frame)
+    with pytest.raises(es.InputError, match="time zone"):
+        es.Bars.from_frame(history.tz_localize(None))
+    assert len(es.Bars.from_frame(history.tz_localize(None), timezone=ZONE)) == 30
+    with pytest.raises(es.InputError, match=r"Did you mean 'Close'"):
+        es.Bars.from_frame(pd.DataFrame({"time": [1], "Close": [1.0]}))
+
+
+def test_a_folder_takes_yahoos_table_as_saved(tmp_path):
+    (tmp_path / "intraday").mkdir()
+    yahoo_history().rename_axis("Datetime").to_csv(tmp_path / "intraday" / f"ACME_{DAY:%Y-%m-%d}.csv")
+    pd.DataFrame({"ticker": ["ACME"], "announced_at": [at("16:05").isoformat()]}).to_csv(
+        tmp_path / "events.csv", index=False
+    )
+    pd.DataFrame({"date": [DAY, NEXT], "ticker": "ACME", "close": [100.0, 101.0]}).to_csv(
+        tmp_path / "prices.csv", index=False
+    )
+    source = es.open_source(f"files:{tmp_path}")
+    event = source.announcements().frame.iloc[0]
+    assert len(source.intraday("ACME", event)) == 30
 
 
 def test_yahoos_empty_or_foreign_tables_are_refused():

@@ -26,6 +26,7 @@ from research.analysis.simulation import (
     draw,
     fit,
     simulate,
+    simulate_all,
     validate,
 )
 from research.reporting import methodology as report
@@ -268,7 +269,10 @@ def test_progress_counts_replications():
         ({"design": "null norml L1"}, "null normal L1"),
         ({"design": "null normal L1", "n_replications": 0}, "positive integer"),
         ({"design": "null normal L1", "draws": 0}, "positive integer"),
-        ({"design": "null normal L1", "seed": -1}, "positive integer|seed"),
+        ({"design": "null normal L1", "seed": -1}, r"seed: no such number \(got -1\)"),
+        ({"design": "null normal L1", "seed": True}, "integer of 0 or more"),
+        ({"design": "null normal L1", "workers": -2}, "workers"),
+        ({"design": "null normal L1", "workers": 0}, "workers"),
         ({"design": "null normal L1", "tests": "bmp"}, "bmp_t"),
         ({"design": "null normal L1", "model": es.MatchedModel({"E000": "x"})}, "peers"),
     ],
@@ -276,6 +280,14 @@ def test_progress_counts_replications():
 def test_impossible_arguments_are_refused(arguments, match):
     with pytest.raises(es.ParameterError, match=match):
         simulate(**{"n_replications": 2, "workers": 1, **arguments})
+
+
+def test_no_design_is_not_every_design():
+    for several in (validate, simulate_all):
+        with pytest.raises(es.ParameterError, match="no design"):
+            several(designs=[], n_replications=2, workers=1)
+    table = validate(2, designs="null normal L1", draws=19, workers=1).table
+    assert set(table["design"]) == {"null normal L1"}
 
 
 @pytest.mark.parametrize(
@@ -342,6 +354,13 @@ def broken(outcome):
     row = table.index[table["must_hold"]][0]
     table.loc[row, ["rate", "holds", "inside"]] = [0.4, False, False]
     return Validation(table, outcome.n_replications, outcome.seed)
+
+
+def test_published_rates_stand_in_one_column(outcome):
+    """Whatever is said of a cell, the next column begins where it begins on the other lines."""
+    shown = [line for line in outcome.lines() if line.startswith("  ") and "published" in line]
+    assert len({line.index("published") for line in shown}) == 1
+    assert all(line[line.index("published") - 1] == " " for line in shown)
 
 
 def test_a_size_that_does_not_hold_fails(outcome):
@@ -474,6 +493,47 @@ def test_figures_are_described_by_their_numbers(every_design):
     assert "overlap-weighted" in season.alt
     assert "one common date (correlation .05)" in sizes.alt
     assert all(picture.svg().startswith("<?xml") for picture in (season, sizes))
+
+
+def test_every_figure_has_its_numbers_behind_it(every_design):
+    """Each picture carries the table that a report folds under it, in the units it draws."""
+    sizes = plots_methodology.sizes(every_design, report.PANELS, report.TESTS).data
+    rates = every_design.rates(report.PANELS, report.TESTS)
+    assert sizes["test"].tolist() == list(report.TESTS)
+    assert sizes["nothing special, %"].tolist() == pytest.approx((100 * rates.iloc[0]).tolist(), nan_ok=True)
+    season = plots_methodology.season(every_design, report.SEASONS).data
+    own = 100 * every_design.rates(report.SEASONS, ["adjusted_bmp_t"])["adjusted_bmp_t"]
+    assert season["season"].tolist() == list(report.SEASONS.values())
+    assert season["overlap-weighted, %"].tolist() == pytest.approx(own.tolist())
+    designs = [replace(DESIGNS["null t4 L1"], name=f"effect {effect}", effect=effect) for effect in (0.0, 0.01)]
+    powers = simulate_all(designs, 4, ("bmp_t", "wilcoxon"), draws=19, workers=1)
+    drawn = plots_methodology.power(powers, ("bmp_t", "wilcoxon")).data.set_index("test")
+    assert drawn.loc["bmp_t", "effect of 1.00%, %"] == 100 * powers[1].rates().loc["bmp_t", "rate"]
+
+
+def test_the_cost_of_dates_is_in_the_title_and_behind_the_figure():
+    rows = [
+        (variance, arm, effect, rate, rate, rate, 100)
+        for variance in (1.0, 14.0)
+        for arm, rates in zip(ARMS, ((0.05, 0.9), (0.05, 0.7), (0.05, 0.4), (0.05, 0.6)), strict=True)
+        for effect, rate in zip((0.0, 0.01), rates, strict=True)
+    ]
+    table = pd.DataFrame(rows, columns=["variance", "arm", "effect", "rate", "low", "high", "n"])
+    picture = plots_methodology.power_of_hours(table, report.VARIANCES)
+    assert picture.figure.get_suptitle() == "Dated without the hour, the power to find 1.0% falls from 90% to 40%"
+    assert picture.data["rejections, %"].tolist() == pytest.approx((100 * table["rate"]).tolist())
+
+
+def test_days_and_ratios_have_their_numbers_behind_them():
+    paths = pd.DataFrame({"exact": [1.0, 9.0, 2.0], "by_date": [1.0, 4.0, 7.0]}, index=[-1, 0, 1])
+    events = pd.DataFrame({"exact": [0.1], "sigma": [0.01], "moved": [True]})
+    data = plots_methodology.reaction_days(WrongDay(events, paths, pd.DataFrame())).data
+    assert data["relative day"].tolist() == [-1, 0, 1]
+    assert data["day zero by the date"].tolist() == [1.0, 4.0, 7.0]
+    ratios = pd.DataFrame({"ratio": [0.93, 1.0, 1.01, 1.3]})
+    data = plots_methodology.sigma_ratio(ratios).data
+    assert data["announcements"].sum() == len(ratios)
+    assert (data["ratio from"] < data["below"]).all()
 
 
 def test_the_study_of_a_draw_uses_every_event():

@@ -1,5 +1,7 @@
 """Spillover: tiers by rule, portfolios with their correlation, ratios and slopes against independent routes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,6 +10,7 @@ from panels import ragged_panel
 from scipy import stats
 
 import research as es
+from research.analysis._tiers import pairs
 from research.analysis.spillover import (
     TIERS,
     assign_tiers,
@@ -17,6 +20,7 @@ from research.analysis.spillover import (
     spillover,
     spillover_panel,
 )
+from research.reporting import plots_spillover
 
 META_DAY = pd.Timestamp("2024-10-31")
 
@@ -98,6 +102,31 @@ def test_a_peer_nobody_knows_is_unknown_not_clean(calendar):
     found = tier_of(announced(("A", "2024-05-14", "amc")), "2024-05-15", calendar)
     assert found["tier"] == "unknown"
     assert pd.isna(found["own_day_zero"])
+
+
+@pytest.mark.parametrize(
+    ("day", "tier"),
+    [
+        ("2024-03-15", "clean"),  # 43 days after the last known one: the next is due in weeks
+        ("2024-04-30", "unknown"),  # 89 days after it: the next is due, and nobody has told its date
+        ("2023-12-15", "clean"),  # between two that are a quarter apart
+        ("2023-05-15", "unknown"),  # 102 and 80 days from two known ones with a quarter missing between them
+        ("2022-12-05", "clean"),  # 59 days before the first known one
+        ("2022-11-15", "unknown"),
+    ],
+)
+def test_where_an_announcement_may_be_missing_the_calendar_is_unknown(calendar, day, tier):
+    known = announced(*(("B", date, "bmo") for date in ("2023-02-02", "2023-08-03", "2023-11-02", "2024-02-01")))
+    days, session = peer_days(known, calendar), pd.Timestamp(day)
+    assert assign_tiers(days, session, ["B"], calendar)["tier"].tolist() == [tier]
+    event = pd.DataFrame({"event_id": ["e"], "ticker": ["A"], "day_zero": [session]})
+    assert pairs(days, event, ["B"], calendar)["tier"].tolist() == [tier]
+
+
+def test_the_sample_has_no_clean_peer_where_its_history_ends(sample, calendar):
+    """RRC's last announcement known is of July 2019, so nobody knows which day in October was its own."""
+    found = assign_tiers(peer_days(sample[0], calendar), pd.Timestamp("2019-10-23"), ["RRC"], calendar)
+    assert found["tier"].tolist() == ["unknown"]
 
 
 def test_panel_tiers_equal_those_of_single_days(sample, calendar):
@@ -372,3 +401,69 @@ def test_panel_without_a_usable_peer_is_empty_with_its_columns(sample):
     assert panel.empty
     assert {"announcer_car", "car", "tier"} <= set(panel.columns)
     assert pass_through(panel).note
+
+
+@pytest.mark.parametrize("day", ["2024-10-31", pd.Timestamp("2024-10-31").date(), META_DAY.as_unit("s")])
+def test_a_day_in_any_spelling_and_peers_as_text(sample, meta, day):
+    known, returns, market = sample
+    found = spillover(known, returns, "META", day, "MSFT, NFLX,,MSFT", market=market)
+    assert found.peers["peer"].tolist() == ["MSFT", "NFLX"]
+    assert found.own["car"] == meta.own["car"]
+    assert found.day_zero == META_DAY
+
+
+@pytest.mark.parametrize("day", ["2024-11-02", "2024-10-31T16:00", META_DAY.tz_localize("UTC"), "soon", pd.NaT])
+def test_a_day_that_is_no_session_is_refused(sample, day):
+    known, returns, market = sample
+    with pytest.raises(es.ParameterError, match="day_zero"):
+        spillover(known, returns, "META", day, market=market)
+
+
+def test_own_news_inside_a_long_window_is_named(sample, meta):
+    """Netflix is clean on that day by its announcement nine sessions before."""
+    known, returns, market = sample
+    found = spillover(known, returns, "META", META_DAY, market=market, window=(-9, 0))
+    assert found.peers.set_index("peer").loc["NFLX", ["tier", "offset"]].tolist() == ["clean", -9]
+    assert found.portfolios.loc["clean", "note"].endswith("announcements of their own by NFLX")
+    assert meta.portfolios.loc["clean", "note"] == ""
+
+
+def test_a_matched_model_is_refused(sample):
+    known, returns, market = sample
+    model = es.MatchedModel(dict.fromkeys(returns.columns, "tech"))
+    with pytest.raises(es.ParameterError, match="portfolio has no peers"):
+        spillover(known, returns, "META", META_DAY, model=model, market=market)
+
+
+def test_a_peer_that_never_moves_leaves_the_correlation_undefined(sample):
+    known, returns, market = sample
+    found = spillover(known, returns.assign(NFLX=0.0), "META", META_DAY, ["NFLX", "NVDA"], market=market)
+    assert np.isnan(found.portfolios.loc["clean", "correlation"])
+    assert found.portfolios.loc["clean", "n"] == 2
+
+
+# ------------------------------------------------------------------ pictures
+
+
+def test_titles_say_what_can_be_told_from_zero(meta, sample):
+    title = plots_spillover.neighbours(meta).figure.axes[0].get_title("left")
+    assert title == "2024-10-31: META −1.45%, its clean peers +1.13%, neither distinguishable from zero"
+    none = replace(meta, portfolios=meta.portfolios.assign(n=0))
+    assert "no peer is clean that day" in plots_spillover.neighbours(none).figure.axes[0].get_title("left")
+    own = meta.own.copy()
+    own["p_value"] = 0.01
+    title = plots_spillover.neighbours(replace(meta, own=own)).figure.axes[0].get_title("left")
+    assert title.endswith("only the former distinguishable from zero")
+
+
+@pytest.mark.parametrize(("slope", "told"), [(0.5, "moved with it"), (-0.5, "moved against it"), (0.0, "no slope")])
+def test_the_panels_title_is_its_finding(slope, told):
+    rng = np.random.default_rng(1)
+    days = pd.bdate_range("2020-01-01", periods=40)
+    own = rng.normal(0, 0.05, 40)
+    table = pd.DataFrame(
+        {"event_id": [f"e{i}" for i in range(40)], "day_zero": days, "peer": "TWIN", "announcer_car": own}
+    ).assign(announcer_se=0.01, car=slope * own + rng.normal(0, 0.01, 40))
+    picture = plots_spillover.panel(table, pass_through(table), "ACME")
+    assert told in picture.figure.axes[0].get_title("left")
+    assert "95% interval" in picture.alt

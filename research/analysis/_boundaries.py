@@ -97,8 +97,9 @@ class Span:
         return self.closed_at + EXTENDED_LENGTH
 
     def clock(self, instant: pd.Timestamp) -> str:
-        """Time of day on the exchange's clock."""
-        return f"{instant.tz_convert(self.calendar.timezone):%H:%M}"
+        """Time of day on the exchange's clock, with seconds where there are any."""
+        there = instant.tz_convert(self.calendar.timezone)
+        return f"{there:%H:%M:%S}" if there.second else f"{there:%H:%M}"
 
 
 def boundaries(event: pd.Series, span: Span, bars: Bars) -> Boundaries:
@@ -164,7 +165,8 @@ def release_instant(event: pd.Series, span: Span, bars: Bars, found: Boundaries)
                 "leans on them."
             )
         return given
-    start = span.closed_at if span.timing == "amc" else span.opens_at.normalize()
+    morning = span.opens_at.tz_convert(span.calendar.timezone).normalize()
+    start = span.closed_at if span.timing == "amc" else morning.tz_convert("UTC")
     stop = span.extended_at if span.timing == "amc" else span.opens_at
     seen = first_move(bars, start, given if filed and given is not None else stop)
     if seen is not None:
@@ -221,9 +223,11 @@ def _call(
 def _add(found: Boundaries, label: str, instant: pd.Timestamp, span: Span, bars: Bars) -> None:
     """One boundary with the last trade at or before it, or a note that there is none."""
     price, traded_at = last_trade(bars, instant)
+    running = _running(bars, instant)
     first = bars.frame.index[0] if len(bars) else None
     if traded_at is not None and traded_at <= span.closed_at:
-        found.notes.append(f"No trade between the close and {span.clock(instant)} ({label}).")
+        if running is None and instant > span.closed_at:
+            found.notes.append(f"No trade between the close and {span.clock(instant)} ({label}).")
         found.points.append((label, instant, span.close, span.closed_at))
     elif traded_at is None:
         begins = "there is none at all" if first is None else f"they begin at {span.clock(first)}"
@@ -231,11 +235,30 @@ def _add(found: Boundaries, label: str, instant: pd.Timestamp, span: Span, bars:
             f"The bars say nothing of the price at {span.clock(instant)} ({label}): {begins}. "
             "The legs on both sides of it are shown as one."
         )
+        return
     else:
-        if instant - traded_at > OLD_TRADE:
+        if running is None and instant - traded_at > OLD_TRADE:
             age = int((instant - traded_at).total_seconds() // 60)
-            found.notes.append(f"At {span.clock(instant)} ({label}) the last trade was {age} minutes old.")
+            ends = traded_at >= bars.frame.index[-1] + bars.step
+            found.notes.append(
+                f"The bars end at {span.clock(traded_at)}; the price at {span.clock(instant)} ({label}) is the last of "
+                f"them, {age} minutes old."
+                if ends
+                else f"At {span.clock(instant)} ({label}) the last trade was {age} minutes old."
+            )
         found.points.append((label, instant, price, traded_at))
+    if running is not None:
+        found.notes.append(
+            f"The {bars.step / pd.Timedelta(minutes=1):g}-minute bar from {span.clock(running)} runs across "
+            f"{span.clock(instant)} ({label}); its trades before and after cannot be told apart, and all of its move "
+            "counts as after."
+        )
+
+
+def _running(bars: Bars, instant: pd.Timestamp) -> pd.Timestamp | None:
+    """Start of the bar with a close that has begun before an instant and ends after it."""
+    closes = bars.between(instant - bars.step + pd.Timedelta(1, "ns"), instant).frame["close"].dropna()
+    return None if closes.empty else pd.Timestamp(closes.index[-1])
 
 
 def last_trade(bars: Bars, instant: pd.Timestamp) -> tuple[float, pd.Timestamp | None]:

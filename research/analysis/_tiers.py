@@ -19,12 +19,14 @@ MEANING = {
     "clean": "no announcement of its own within one session",
     "adjacent": "its own day zero is one session before or after",
     "confounded": "its own day zero is the same session",
-    UNKNOWN: "no announcement of its own is known around that date, so it may have had one",
+    UNKNOWN: "its announcements around that date are not known, so it may have had one",
 }
 
-#: A company without a known announcement within this many days of a date has no known calendar there:
-#: quarterly reporters have one within 95 days of any date.
-NEAR = 100
+#: Quarterly announcements lie at most this many days apart; between two known ones further apart one may be missing.
+QUARTER = 135
+
+#: Nearer than this many days to a known announcement there is no other one, whatever is missing further away.
+NEAR = 60
 
 
 def peer_days(announcements: Announcements, calendar: TradingCalendar) -> pd.DataFrame:
@@ -68,15 +70,20 @@ def assign_tiers(
     Returns
     -------
     DataFrame, one row a peer in the order given
-        ``peer, tier`` (``clean, adjacent, confounded`` or ``unknown``), ``own_day_zero`` (the nearest; NaT where
-        none is within 100 days), ``offset`` (sessions from the announcer's day zero to it), ``timing``, ``kind``.
+        ``peer, tier`` (``clean, adjacent, confounded`` or ``unknown``), ``own_day_zero`` (the nearest; NaT for
+        ``unknown``), ``offset`` (sessions from the announcer's day zero to it), ``timing``, ``kind``.
+
+    Notes
+    -----
+    A calendar is known on a day that lies within 60 days of a known announcement, or between two that are at most 135
+    days apart: elsewhere the announcement of that quarter may be missing from the table.
     """
     place = int(calendar.sessions.searchsorted(day_zero))
-    near = days[(days["day_zero"] - day_zero).abs() <= pd.Timedelta(days=NEAR)]
+    stamp = np.array([pd.Timestamp(day_zero).as_unit("ns").value])
     rows = []
     for peer in peers:
-        own = near[near["ticker"] == peer]
-        if own.empty:
+        own = days[days["ticker"] == peer]
+        if not _is_known(_stamps(own), stamp)[0]:
             rows.append((peer, UNKNOWN, pd.NaT, np.nan, "", ""))
             continue
         offsets = own["position"].to_numpy() - place
@@ -106,16 +113,15 @@ def pairs(days: pd.DataFrame, events: pd.DataFrame, peers: Iterable[str], calend
         ``event_id, announcer, day_zero, peer, tier, offset``; a company is never its own peer.
     """
     place = calendar.sessions.searchsorted(pd.DatetimeIndex(events["day_zero"]))
-    stamps = pd.DatetimeIndex(events["day_zero"]).asi8
+    stamps = pd.DatetimeIndex(events["day_zero"]).as_unit("ns").asi8
     found = []
     for peer in peers:
         own = days[days["ticker"] == peer]
         positions = np.sort(own["position"].to_numpy())
         offset = _nearest(positions, np.asarray(place))
-        gap = _nearest(np.sort(pd.DatetimeIndex(own["day_zero"]).as_unit("ns").asi8), stamps)
         distance = np.abs(offset)
         tier = np.select([distance == 0, distance == 1], ["confounded", "adjacent"], "clean").astype(object)
-        tier[~(np.abs(gap) <= pd.Timedelta(days=NEAR).value)] = UNKNOWN
+        tier[~_is_known(_stamps(own), stamps)] = UNKNOWN
         table = pd.DataFrame(
             {
                 "event_id": events["event_id"].to_numpy(),
@@ -129,6 +135,20 @@ def pairs(days: pd.DataFrame, events: pd.DataFrame, peers: Iterable[str], calend
         found.append(table[table["announcer"] != peer])
     columns = ["event_id", "announcer", "day_zero", "peer", "tier", "offset"]
     return pd.concat(found, ignore_index=True)[columns] if found else pd.DataFrame(columns=columns)
+
+
+def _stamps(own: pd.DataFrame) -> np.ndarray:
+    """Day zeros of one company in nanoseconds, sorted."""
+    return np.sort(pd.DatetimeIndex(own["day_zero"]).as_unit("ns").asi8)
+
+
+def _is_known(own: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Whether a company's calendar is known on each wanted day, from its sorted announcements."""
+    edged = np.concatenate([[-np.inf], own, [np.inf]])
+    place = np.searchsorted(own, wanted, side="right")
+    before, after = wanted - edged[place], edged[np.searchsorted(own, wanted, side="left") + 1] - wanted
+    day = pd.Timedelta(days=1).value
+    return np.asarray((before + after <= QUARTER * day) | (np.minimum(before, after) <= NEAR * day))
 
 
 def _nearest(sorted_values: np.ndarray, wanted: np.ndarray) -> np.ndarray:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from research.analysis.reaction import LEGS, reaction
+from research.analysis.market_legs import BarBenchmark
+from research.analysis.reaction import LEGS, Reaction, reaction
 from research.errors import InputError, ParameterError, in_words, nearest
 from research.events.calendar import TradingCalendar
 from research.market.intraday import Bars
@@ -89,6 +91,7 @@ def evening_legs(
     prices: Prices,
     *,
     bar_filter: bool = True,
+    benchmarks: Mapping[str, BarBenchmark] | None = None,
 ) -> pd.DataFrame:
     """The five log legs of every event that has bars within the day.
 
@@ -100,33 +103,60 @@ def evening_legs(
         Bars of each evening and the next morning.
     returns, calendar, prices, bar_filter
         As :func:`research.analysis.reaction.reaction` takes them.
+    benchmarks : mapping of event_id to BarBenchmark, optional
+        What the legs of an evening are adjusted for, leg by leg with its own legs.
 
     Returns
     -------
     DataFrame, indexed by event_id
         ``total`` (log) and ``pre_release, release, call, pre_market, session``, NaN where a leg cannot be
-        formed, and ``note``: why, in one text. One row a mapped event, in the order of ``events``.
+        formed, and ``note``: why, in one text; bars that cannot be used leave their event without legs. With
+        benchmarks also ``pre_release_adjusted`` and so on, NaN where the benchmark's own leg is not known. One row
+        a mapped event, in the order of ``events``.
+
+    Raises
+    ------
+    InputError
+        If no event has bars.
     """
     rows = {}
     for event in (row for _, row in events.iterrows() if row["event_id"] in bars):
-        one = reaction(
-            event,
-            str(event["timing"]),
-            pd.Timestamp(event["day_zero"]),
-            returns,
-            calendar,
-            prices,
-            bars[str(event["event_id"])],
-            bar_filter=bar_filter,
-        )
+        day_zero, own = pd.Timestamp(event["day_zero"]), bars[event["event_id"]]
+        timing = str(event["timing"])
+        problem = ""
+        try:
+            market = None if benchmarks is None else benchmarks.get(event["event_id"])
+            choices: dict[str, Any] = {"bar_filter": bar_filter, "benchmark": market}
+            one = reaction(event, timing, day_zero, returns, calendar, prices, own, **choices)
+        except InputError as error:
+            problem = f"The bars cannot be used: {error}. "
+            one = reaction(event, timing, day_zero, returns, calendar, prices, None)
         total = one.simple["close_to_close"]
         rows[event["event_id"]] = {
             "total": np.nan if total is None else np.log1p(total),
             **{leg: np.nan if value is None else value for leg, value in one.log.items()},
-            "note": " ".join(one.notes),
+            **({} if benchmarks is None else _adjusted(one)),
+            "note": problem + " ".join(one.notes),
         }
-    table = pd.DataFrame.from_dict(rows, orient="index", columns=["total", *LEGS, "note"])
+    if not rows:
+        raise InputError(
+            "no event has bars",
+            parameter="bars",
+            value=in_words(bars) or "an empty mapping",
+            remedy="Its keys are the event_ids of the events.",
+        )
+    adjusted = [] if benchmarks is None else [f"{leg}_adjusted" for leg in LEGS]
+    table = pd.DataFrame.from_dict(rows, orient="index").reindex(columns=["total", *LEGS, *adjusted, "note"])
     return table.rename_axis("event_id")
+
+
+def _adjusted(one: Reaction) -> dict[str, float]:
+    """Legs less the market's own between the same instants; NaN where either is not known."""
+    if one.market is None:
+        return dict.fromkeys((f"{leg}_adjusted" for leg in LEGS), np.nan)
+    own = {leg: value for leg, value in zip(one.market.legs["leg"], one.market.legs["value"], strict=True) if leg}
+    values = {leg: np.nan if value is None else value for leg, value in one.log.items()}
+    return {f"{leg}_adjusted": values[leg] - own.get(leg, np.nan) for leg in LEGS}
 
 
 def weighted_price_contribution(
@@ -164,7 +194,7 @@ def weighted_price_contribution(
     InputError
         If no event has all legs and a total other than zero.
     ParameterError
-        A leg that is no column.
+        A leg that is no column, clusters of another length than the table or without a label, no probability.
 
     Notes
     -----
@@ -175,6 +205,15 @@ def weighted_price_contribution(
     if unknown:
         raise ParameterError(
             "no such columns", parameter="legs", value=in_words(unknown), allowed=in_words(table.columns)
+        )
+    if not 0 < confidence < 1:
+        raise ParameterError("no probability", parameter="confidence", value=confidence, allowed="between 0 and 1")
+    if cluster is not None and (len(cluster) != len(table) or pd.isna(np.asarray(cluster, dtype=object)).any()):
+        raise ParameterError(
+            "not one label a row",
+            parameter="cluster",
+            value=in_words(cluster, 5),
+            allowed=f"{len(table)} labels, none missing",
         )
     complete = table[["total", *names]].notna().all(axis=1).to_numpy() & (table["total"] != 0).to_numpy()
     if not complete.any():

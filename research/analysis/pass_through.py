@@ -11,7 +11,7 @@ import pandas as pd
 import statsmodels.api as sm
 
 from research.analysis import clusters
-from research.analysis._peer_events import around, events_on, known_under
+from research.analysis._peer_events import around, events_on, known_under, tickers_of
 from research.analysis._tiers import pairs, peer_days
 from research.analysis.bootstrap import wild_cluster_bootstrap
 from research.errors import ResearchWarning
@@ -29,8 +29,8 @@ def spillover_panel(
     announcements: Announcements,
     results: EventStudyResults,
     returns: pd.DataFrame,
-    announcers: Iterable[str],
-    peers: Iterable[str] | None = None,
+    announcers: Iterable[str] | str,
+    peers: Iterable[str] | str | None = None,
     market: pd.Series | None = None,
     *,
     window: tuple[int, int] | str = (0, 0),
@@ -45,9 +45,9 @@ def spillover_panel(
         The study of the announcers; its model and windows are used for the peers as well.
     returns : DataFrame, sessions x tickers
         The returns of that study.
-    announcers : iterable of str
+    announcers : iterable of str, or comma-separated str
         Their used events of kind ``earnings`` (or whatever kind the study holds) are taken.
-    peers : iterable of str, optional
+    peers : iterable of str, or comma-separated str, optional
         By default every column of ``returns``.
     market : Series, optional
         The market return of that study, where its model needs one.
@@ -64,8 +64,8 @@ def spillover_panel(
     days = TradingCalendar(settings.calendar)
     own = results.car(*length).reset_index(drop=True)[["car", "se"]].set_axis(["announcer_car", "announcer_se"], axis=1)
     events = pd.concat([results.events[["event_id", "ticker", "day_zero"]].reset_index(drop=True), own], axis=1)
-    events = events[events["ticker"].isin(set(announcers))].dropna(subset=["announcer_car"])
-    names = [str(name) for name in (returns.columns if peers is None else peers)]
+    events = events[events["ticker"].isin(tickers_of(announcers))].dropna(subset=["announcer_car"])
+    names = [str(name) for name in (returns.columns if peers is None else tickers_of(peers))]
     known = [name for name in dict.fromkeys(names) if name in returns.columns]
     table = pairs(peer_days(announcements, days), events, known, days)
     if table.empty:

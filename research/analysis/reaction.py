@@ -33,6 +33,10 @@ _NO_DISTRIBUTION = 2e-5
 #: A bar at the close further than this from the daily close (log) is on another share basis.
 _SAME_BASIS = 0.10
 
+#: Where bars begin after the close, their last price before the open may differ from it by this much (log): less than
+#: a split of three for two.
+_SAME_BASIS_LATER = 0.35
+
 
 def _no_marks() -> pd.DataFrame:
     return pd.DataFrame({name: pd.Series(dtype=object) for name in ("at", "field", "finding")})
@@ -211,17 +215,30 @@ def _why_no_legs(
     if simple["overnight"] is None:
         notes.append("No opening price on day zero, so its return cannot be split at the open.")
     if bars is None or not len(bars):
-        notes.append("No bars within the day for this event: the hours before the open cannot be told apart.")
+        notes.append(
+            "No bars within the day can be used for this event: the hours before the open cannot be told apart."
+        )
     elif timing not in ("amc", "bmo"):
         notes.append("Legs within the day are formed for news outside trading hours only.")
     elif span is None:
         notes.append("The legs need the daily close before and the open of day zero.")
+    elif not _trades_between_sessions(bars, span):
+        notes.append(
+            f"The bars hold no price between the close at {span.clock(span.closed_at)} and the open at "
+            f"{span.clock(span.opens_at)}: either they cover regular hours only or nobody traded, and the hours before "
+            "the open cannot be told apart."
+        )
     if timing == "dmh" and simple["intraday"] is not None:
         notes.append(
             "The news came during trading hours: the leg from open to close mixes what came before it and after."
         )
-    split = bars is not None and len(bars) > 0 and timing in ("amc", "bmo") and span is not None
+    split = bars is not None and timing in ("amc", "bmo") and span is not None and _trades_between_sessions(bars, span)
     return () if split else tuple(notes)
+
+
+def _trades_between_sessions(bars: Bars, span: Span) -> bool:
+    """Whether any bar of the extended hours before day zero has a close."""
+    return bool(bars.between(span.closed_at, span.opens_at).frame["close"].notna().any())
 
 
 def _daily_segments(simple: dict[str, float | None]) -> pd.DataFrame:
@@ -319,6 +336,8 @@ def _on_traded_prices(
     legs: dict[str, float | None], prices: Prices, ticker: str, day_zero: pd.Timestamp
 ) -> dict[str, float | None]:
     """The legs from traded prices themselves where no distribution fell between the two closes."""
+    if day_zero not in prices.sessions:
+        return legs
     position = prices.sessions.get_loc(day_zero)
     before, last = (_price(prices, "close", ticker, prices.sessions[i]) for i in (position - 1, position))
     first, total = _price(prices, "open", ticker, day_zero), legs["close_to_close"]
@@ -332,10 +351,14 @@ def _on_traded_prices(
 
 def _check_basis(bars: Bars, span: Span) -> None:
     """Refuse bars that are on another share basis than the daily close."""
-    at_close = bars.price_at(span.closed_at)
-    if not np.isnan(at_close) and abs(np.log(at_close / span.close)) > _SAME_BASIS:
-        raise InputError(
-            f"the bar at the close says {at_close:g} and the daily close {span.close:g}",
-            parameter="bars",
-            remedy="Bring bars and daily prices to the same share basis (splits).",
-        )
+    checks = [("close", span.closed_at, span.close, _SAME_BASIS)]
+    if np.isnan(bars.price_at(span.closed_at)):
+        checks = [("open", span.opens_at, span.open, _SAME_BASIS_LATER)]
+    for name, at, daily, limit in checks:
+        seen = bars.price_at(at)
+        if not np.isnan(seen) and abs(np.log(seen / daily)) > limit:
+            raise InputError(
+                f"the bar at the {name} says {seen:g} and the daily {name} {daily:g}",
+                parameter="bars",
+                remedy="Bring bars and daily prices to the same share basis (splits).",
+            )

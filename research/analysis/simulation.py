@@ -177,6 +177,16 @@ def simulate(
     Returns
     -------
     Simulation
+
+    Raises
+    ------
+    ParameterError
+        An unknown design, test or model, the model ``matched``, or a count or seed that is none.
+
+    Notes
+    -----
+    Replications lie side by side in one study and go through :class:`research.EventStudy` and ``results.test`` as a
+    reader's own events do; see :mod:`research.analysis.simulation` and, for the sizes published, METHODS 7.
     """
     return simulate_all(
         [design], n_replications, tests, model=model, seed=seed, draws=draws, workers=workers, progress=progress
@@ -194,7 +204,13 @@ def simulate_all(
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> list[Simulation]:
-    """As :func:`simulate`, several designs at once by the same processes.
+    """Simulate several designs at once, shared among the same processes.
+
+    Parameters
+    ----------
+    designs : iterable of Design or str
+    n_replications
+        Of each design. This and everything else as in :func:`simulate`.
 
     Returns
     -------
@@ -203,7 +219,7 @@ def simulate_all(
         little to chance as their shapes allow.
     """
     names = tuple(resolve_tests(tests))
-    wanted = [(design_named(one) if isinstance(one, str) else one, names) for one in designs]
+    wanted = [(one, names) for one in _designs(designs)]
     return _simulated(wanted, n_replications, model, seed, draws, workers, progress)
 
 
@@ -217,7 +233,12 @@ def _simulated(
     progress: Progress | None,
 ) -> list[Simulation]:
     """Simulations of designs, each with tests of its own."""
-    _check_counts(n_replications=n_replications, draws=draws, seed=seed + 1)
+    _check_counts(1, n_replications=n_replications, draws=draws)
+    _check_counts(0, seed=seed)
+    if workers is not None:
+        _check_counts(1, workers=workers)
+    if not wanted:
+        raise ParameterError("no design", parameter="designs", allowed="at least one")
     resolved = resolve_model(model)
     if isinstance(resolved, MatchedModel):
         raise ParameterError(
@@ -231,10 +252,17 @@ def _simulated(
     ]
 
 
-def _check_counts(**counts: int) -> None:
+def _check_counts(least: int, **counts: int) -> None:
     for name, value in counts.items():
-        if not isinstance(value, int | np.integer) or value < 1:
-            raise ParameterError("not a number", parameter=name, value=value, allowed="a positive integer")
+        if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least:
+            allowed = "a positive integer" if least else "an integer of 0 or more"
+            raise ParameterError("no such number", parameter=name, value=value, allowed=allowed)
+
+
+def _designs(given: Iterable[Design | str] | Design | str) -> list[Design]:
+    """Designs by name or as they are; one alone is a list of one."""
+    several = [given] if isinstance(given, Design | str) else list(given)
+    return [design_named(one) if isinstance(one, str) else one for one in several]
 
 
 @dataclass(frozen=True)
@@ -289,13 +317,14 @@ class Validation:
     def lines(self) -> list[str]:
         """Every cell on a line, marked, and the verdict."""
         width = int(self.table["test"].str.len().max())
+        marks = max(len(_mark(row)) for row in self.table.itertuples(index=False))
         out = []
         for design, rows in self.table.groupby("design", sort=False):
             out.append(str(design))
             for row in rows.itertuples(index=False):
                 rate = "undefined" if row.n == 0 else f"{row.rate:.3f}"
                 published = "" if np.isnan(row.reference) else f"published {row.reference:.3f}"
-                out.append(f"  {row.test:<{width}}  {rate:>9}  {_mark(row):<24}{published}".rstrip())
+                out.append(f"  {row.test:<{width}}  {rate:>9}  {_mark(row):<{marks}}  {published}".rstrip())
         low, high = band(self.n_replications)
         out.append(f"95% band of a size of 5% over {self.n_replications:,} replications: {low:.3f} to {high:.3f}")
         return [*out, self.sentence()]
@@ -354,7 +383,7 @@ def validate(
     with probability 99% when each true size is 5% (Bonferroni). Published rates are those of METHODS
     tables A and B.
     """
-    chosen = [design_named(one) if isinstance(one, str) else one for one in designs or DESIGNS.values()]
+    chosen = _designs(DESIGNS.values() if designs is None else designs)
     wanted = [(one, tuple(resolve_tests(TESTS_B if table_of(one) == "B" else TESTS_A))) for one in chosen]
     simulations = _simulated(wanted, n_replications, "market", seed, draws, workers, progress)
     family = 1 - (1 - FAMILY) / max(1, sum(len(HOLDS.get(design.name, ())) for design in chosen))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,13 +13,14 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from research.analysis._peer_events import around, events_on, known_under
+from research.analysis._peer_events import around, events_on, known_under, tickers_of
 from research.analysis._tiers import MEANING, NEAR, TIERS, UNKNOWN, assign_tiers, peer_days
 from research.analysis.pass_through import MIN_DATES, Pass, pass_through, spillover_panel
 from research.analysis.sharing import Shared, fieller
-from research.errors import InputError, ResearchWarning
+from research.errors import InputError, ParameterError, ResearchWarning
 from research.events.announcements import Announcements
 from research.events.calendar import TradingCalendar
+from research.study.models import MatchedModel, resolve_model
 from research.study.results import EventStudyResults
 from research.study.settings import relative_window
 from research.study.study import EventStudy
@@ -82,8 +84,8 @@ def spillover(
     announcements: Announcements,
     returns: pd.DataFrame,
     ticker: str,
-    day_zero: pd.Timestamp,
-    peers: Iterable[str] | None = None,
+    day_zero: str | dt.date | pd.Timestamp,
+    peers: Iterable[str] | str | None = None,
     model: Any = "market",
     market: pd.Series | None = None,
     *,
@@ -98,9 +100,9 @@ def spillover(
     a share on days on which no member announced. Its residual variance is that of the mean of the members'
     residuals, so its standard error carries their correlation,
 
-    .. math::  \mathrm{Var}(\bar e) = \frac{\bar{s^2}}{n}\,\big(1 + (n - 1)\bar\rho\big)
+    .. math::  \mathrm{Var}(\bar e) = \frac{1}{n^2}\Big(\sum_i s_i^2 + \bar\rho \sum_{i \ne j} s_i s_j\Big)
 
-    where independent members would have the first factor only (``se_independent``).
+    where independent members would have the first sum only (``se_independent``).
 
     Parameters
     ----------
@@ -111,12 +113,12 @@ def spillover(
         Simple total returns.
     ticker : str
         The announcer.
-    day_zero : Timestamp
-        Its day zero.
-    peers : iterable of str, optional
+    day_zero : date, Timestamp or ISO text
+        Its day zero, a session.
+    peers : iterable of str, or comma-separated str, optional
         By default every other column of ``returns``.
     model, market
-        As :class:`EventStudy` takes them.
+        As :class:`EventStudy` takes them; a matched model has no peers for a portfolio and is refused.
     window : (int, int), default (0, 0)
         Days summed, relative to the announcer's day zero.
     estimation, min_observations, calendar
@@ -130,13 +132,25 @@ def spillover(
     ------
     InputError
         If the announcer itself cannot be studied on that day, with the reason; if there are no peers.
+    ParameterError
+        If ``day_zero`` is no session of the calendar; for a matched model, and whatever :class:`EventStudy` refuses.
 
     Notes
     -----
-    The common shock of the day that is not the announcement is in every tier; one day permits
-    description of what moved, not of why. Source: Foster (1981, JAE 3).
+    The tiers look one session to either side, as the rule says; where a longer window holds a clean member's own
+    day zero, the portfolio's note names it. The common shock of the day that is not the announcement is in every
+    tier; one day permits description of what moved, not of why. Source: Foster (1981, JAE 3).
     """
     days, length = _calendar(calendar), relative_window("window", window)
+    day_zero = _session(day_zero, days)
+    resolved = resolve_model(model)
+    if isinstance(resolved, MatchedModel):
+        raise ParameterError(
+            "a tier's portfolio has no peers of its own",
+            parameter="model",
+            value=resolved.name,
+            allowed="a model without groups",
+        )
     names = _names(returns, ticker, peers)
     tiers = assign_tiers(peer_days(announcements, days), day_zero, names, days)
     choices: dict[str, Any] = {
@@ -163,8 +177,28 @@ def _calendar(calendar: str | TradingCalendar) -> TradingCalendar:
     return calendar if isinstance(calendar, TradingCalendar) else TradingCalendar(calendar)
 
 
-def _names(returns: pd.DataFrame, ticker: str, peers: Iterable[str] | None) -> list[str]:
-    given = list(returns.columns) if peers is None else list(dict.fromkeys(peers))
+def _session(day: str | dt.date | pd.Timestamp, calendar: TradingCalendar) -> pd.Timestamp:
+    """A session's label: midnight without a zone."""
+    allowed = "a session of the calendar, as a date or as text such as 2024-10-31"
+    try:
+        label = pd.Timestamp(day)
+    except (ValueError, TypeError) as error:
+        raise ParameterError("no date", parameter="day_zero", value=str(day), allowed=allowed) from error
+    if pd.isna(label) or label.tz is not None or label != label.normalize():
+        raise ParameterError("no label of a session", parameter="day_zero", value=str(day), allowed=allowed)
+    if label not in calendar.sessions:
+        raise ParameterError(
+            "no session",
+            parameter="day_zero",
+            value=f"{label:%Y-%m-%d}",
+            allowed=allowed,
+            remedy="Take day zero from TradingCalendar.day_zero or from a study's ledger.",
+        )
+    return label.as_unit("ns")
+
+
+def _names(returns: pd.DataFrame, ticker: str, peers: Iterable[str] | str | None) -> list[str]:
+    given = list(returns.columns) if peers is None else tickers_of(peers)
     names = [str(name) for name in given if name != ticker]
     if not names:
         raise InputError("no peers", parameter="peers", remedy="Name companies other than the announcer.")
@@ -236,13 +270,22 @@ def _portfolios(
         independent = float(np.sqrt((own["se"] ** 2).sum()) / len(members))
         row |= {"tier": tier, "members": members, "n": len(members), "se_independent": independent}
         row["correlation"] = _implied_correlation(row["se"], own["se"].to_numpy())
-        row["note"] = "; ".join(filter(None, [row["note"], note[f"tier_{tier}"]]))
+        row["note"] = "; ".join(filter(None, [row["note"], note[f"tier_{tier}"], _own_news(own, window, tier)]))
         rows.append(row)
     columns = [
         "members", "n", "car", "se", "t", "df", "p_value", "low", "high", "se_independent", "correlation",
         "n_observations", "note",
     ]  # fmt: skip
     return results, pd.DataFrame(rows).set_index("tier").reindex(columns=columns)
+
+
+def _own_news(members: pd.DataFrame, window: tuple[int, int], tier: str) -> str:
+    """Which clean members have a day zero of their own inside a window that reaches beyond the tier's one session."""
+    inside = members["offset"].between(*window)
+    if tier != "clean" or not inside.any():
+        return ""
+    names = ", ".join(members.loc[inside, "peer"])
+    return f"the window is so long that it holds announcements of their own by {names}"
 
 
 def _implied_correlation(se: float, members: NDArray[np.float64]) -> float:
@@ -252,6 +295,8 @@ def _implied_correlation(se: float, members: NDArray[np.float64]) -> float:
         return float("nan")
     alone = float((members**2).sum())
     together = float(members.sum() ** 2) - alone
+    if together == 0:  # all but one without residuals
+        return float("nan")
     return float(((n * se) ** 2 - alone) / together)
 
 

@@ -85,7 +85,9 @@ class Bars:
         frame : DataFrame
             ``ts`` (start of the bar: tz-aware, or ISO text with an offset) and
             ``close``; optional ``open high low volume``. Other columns are not kept.
-            Any order of rows. A missing close stays missing.
+            Any order of rows. A missing close stays missing. A table of one ticker as
+            yfinance returns it (``prepost=True``), starts in the index or in ``Datetime``,
+            is taken too; see :func:`research.market.yahoo_bars.yahoo_bars`.
         timezone : str or tzinfo, optional
             Zone in which stamps *without* an offset are read; stamps with one keep it.
         step : str or timedelta, optional
@@ -109,6 +111,10 @@ class Bars:
         """
         if isinstance(frame, pd.DataFrame) and not len(frame):
             raise InputError("the table of bars is empty", remedy="Check the file or query it came from.")
+        if _as_yahoo_has_it(frame):
+            from research.market.yahoo_bars import yahoo_table
+
+            frame = yahoo_table(frame)
         optional = [name for name in FIELDS if name != "close"]
         check_columns(frame, "bars", ["ts", "close"], optional)
         length = None if step is None else _length(step)
@@ -187,6 +193,14 @@ class Bars:
             raise ParameterError("the span ends before it starts", parameter="end", value=str(end))
         part = slice(*np.searchsorted(self._starts.asi8, [first.value, last.value], side="left"))
         return Bars(self._starts[part], {name: v[part].copy() for name, v in self._fields.items()}, self._step)
+
+
+def _as_yahoo_has_it(frame: Any) -> bool:
+    """Whether the starts are in the index, or in ``Datetime``, and closes under ``Close``."""
+    if not isinstance(frame, pd.DataFrame) or {"ts", "close"} & set(frame.columns):
+        return False
+    tops = {name for level in range(frame.columns.nlevels) for name in frame.columns.get_level_values(level)}
+    return "Close" in tops and (isinstance(frame.index, pd.DatetimeIndex) or "Datetime" in tops)
 
 
 def _zone(timezone: str | dt.tzinfo | None) -> dt.tzinfo | None:

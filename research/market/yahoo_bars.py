@@ -14,7 +14,8 @@ def yahoo_bars(history: pd.DataFrame, ticker: str | None = None) -> Bars:
     That is: the start of each bar in the index, tz-aware, and columns ``Open High Low Close Volume``, possibly under
     a level of tickers; further columns are not kept. A last row that does not start a bar (the price of the moment,
     stamped to the second) is no bar and is left out, and so are rows without a close. Outside regular hours
-    Yahoo reports a volume of 0 for every bar.
+    Yahoo reports a volume of 0 for every bar. :meth:`Bars.from_frame` takes such a table as well, where it holds
+    one ticker.
 
     Parameters
     ----------
@@ -34,6 +35,25 @@ def yahoo_bars(history: pd.DataFrame, ticker: str | None = None) -> Bars:
     """
     if not len(history):
         raise InputError("the history is empty", remedy="Check symbol, dates and interval.")
+    return Bars.from_frame(yahoo_table(history, ticker))
+
+
+def yahoo_table(history: pd.DataFrame, ticker: str | None = None) -> pd.DataFrame:
+    """The bars of such a table under the names that :meth:`Bars.from_frame` takes.
+
+    Parameters
+    ----------
+    history : DataFrame
+        As :func:`yahoo_bars` takes it, or with the starts in a column ``Datetime``, as a saved one has them.
+    ticker : str, optional
+
+    Returns
+    -------
+    DataFrame
+        ``ts`` and those of ``open high low close volume`` that there are.
+    """
+    if not isinstance(history.columns, pd.MultiIndex) and "Datetime" in history.columns:
+        history = history.set_index("Datetime")
     table = _one_ticker(history, ticker)
     table = table.rename(columns={str(name): str(name).lower() for name in table.columns})
     if "close" not in table.columns:
@@ -41,7 +61,7 @@ def yahoo_bars(history: pd.DataFrame, ticker: str | None = None) -> Bars:
     kept = table[[name for name in FIELDS if name in table.columns]]
     kept = kept.rename_axis("ts").reset_index()
     kept = kept[kept["close"].notna()]
-    return Bars.from_frame(_without_running_quote(kept))
+    return _without_running_quote(kept)
 
 
 def _one_ticker(history: pd.DataFrame, ticker: str | None) -> pd.DataFrame:
@@ -63,6 +83,8 @@ def _one_ticker(history: pd.DataFrame, ticker: str | None) -> pd.DataFrame:
 
 def _without_running_quote(table: pd.DataFrame) -> pd.DataFrame:
     """The rows without a last one that begins off the grid of the others."""
+    if not pd.api.types.is_datetime64_any_dtype(table["ts"]):
+        return table
     stamps = pd.DatetimeIndex(table["ts"])
     if len(stamps) < 3 or stamps[-1].second == 0:
         return table

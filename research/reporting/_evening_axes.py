@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from research.analysis._boundaries import CLOSE, LAST, OPEN, RELEASE
+from research.analysis._boundaries import CLOSE, EXTENDED, LAST, OPEN, RELEASE
 from research.analysis.reaction import Reaction
 from research.reporting import words
 from research.reporting.plots import MUTED
@@ -47,6 +47,7 @@ def time_axis(frame: pd.DataFrame, reaction: Reaction) -> TimeAxis:
         starts = frame.index[before]
         cuts = np.flatnonzero(np.diff(starts.asi8) > PAUSE.value) + 1
         bounds += [(starts[run[0]], ends[before][run[-1]]) for run in np.split(np.arange(len(before)), cuts)]
+        bounds = _whole_evening(bounds, points)
     bounds.append((points[OPEN], points[LAST]))
     anchor = points.get(RELEASE, points[CLOSE])
     weights = [3.2 if start <= anchor <= end else 1.35 if end != points[LAST] else 1.0 for start, end in bounds]
@@ -68,6 +69,22 @@ def time_axis(frame: pd.DataFrame, reaction: Reaction) -> TimeAxis:
     return TimeAxis(np.array(instants), np.array(places), stretches)
 
 
+def _whole_evening(
+    bounds: list[tuple[pd.Timestamp, pd.Timestamp]], points: pd.Series
+) -> list[tuple[pd.Timestamp, pd.Timestamp]]:
+    """Stretches that show the evening from the close to its end even where bars begin late or end early."""
+    if EXTENDED not in points.index:
+        return bounds
+    evening = [i for i, (start, _) in enumerate(bounds) if start < points[EXTENDED]]
+    if not evening:
+        return bounds
+    (start, end), last = bounds[0], evening[-1]
+    bounds[0] = (min(start, points[CLOSE]), end)
+    start, end = bounds[last]
+    bounds[last] = (start, max(end, points[EXTENDED]))
+    return bounds
+
+
 def draw_hours(ax: Axes, axis: TimeAxis, timezone: Any) -> None:
     """Hours under each stretch, as many as fit, and the day under them."""
     span = axis.places[-1] - axis.places[0]
@@ -75,7 +92,7 @@ def draw_hours(ax: Axes, axis: TimeAxis, timezone: Any) -> None:
     for start, end, left, right in axis.stretches:
         hours = pd.date_range(start.tz_convert(timezone).ceil("h"), end.tz_convert(timezone), freq="h")
         fits = max(1, int((right - left) / span / _HOUR_ROOM))
-        every = next(n for n in (1, 2, 3, 4, 6, 12, 24) if len(hours) / n <= fits)
+        every = next((n for n in (1, 2, 3, 4, 6, 12, 24) if len(hours) / n <= fits), len(hours))
         for hour in hours[::-1][::every]:
             place = axis(hour)
             if all(abs(place - other) > _HOUR_ROOM * span for other, _ in shown):

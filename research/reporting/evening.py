@@ -13,7 +13,7 @@ from research.analysis._boundaries import CALL, EXTENDED, LAST, OPEN, RELEASE
 from research.analysis.bar_filter import FINDINGS
 from research.analysis.market_legs import BarBenchmark
 from research.analysis.reaction import Reaction, reaction
-from research.errors import ParameterError, ResearchError
+from research.errors import MAX_ROWS_SHOWN, InputError, ParameterError, ResearchError
 from research.events.calendar import TradingCalendar
 from research.market.intraday import Bars
 from research.market.prices import Prices
@@ -33,6 +33,9 @@ from research.reporting.tables import (
 
 #: Sentence with which a report declines to say more than it knows.
 NO_CAUSE = "The legs say when the price moved. They do not say why."
+
+#: Rows of unusable bars that a note names.
+_ROWS = 3
 
 #: Fewer events than this and a share of legs across events is not shown.
 _MIN_EVENTS = 8
@@ -54,7 +57,18 @@ def load_bars(source: Any, ticker: str, event: pd.Series) -> tuple[Bars | None, 
     try:
         return source.intraday(ticker, event), ""
     except ResearchError as error:
-        return None, f"The bars of {ticker} cannot be used: {' '.join(str(error).split())}"
+        return None, f"The bars of {ticker} cannot be used: {_brief(error)}"
+
+
+def _brief(error: ResearchError) -> str:
+    """An error on one line: of many offending rows the first three and the number of the others."""
+    lines = [" ".join(line.split()) for line in str(error).splitlines()]
+    n = len(error.rows) if isinstance(error, InputError) else 0
+    if n <= _ROWS:
+        return " ".join(lines)
+    listed = min(n, MAX_ROWS_SHOWN) + (n > MAX_ROWS_SHOWN)
+    head, rows = lines[:-listed], lines[-listed:][:_ROWS]
+    return f"{' '.join(head)} {'; '.join(rows)}; and {n - _ROWS:,} more."
 
 
 def market_bars(
@@ -120,7 +134,7 @@ def reaction_of(
         if bars is None:
             raise
         found = reaction(event, timing, day_zero, returns, calendar, prices, None, **choices)
-        problems = (*problems, f"The bars cannot be used: {' '.join(str(error).split())}")
+        problems = (*problems, f"The bars cannot be used: {_brief(error)}")
     return replace(found, notes=(*filter(None, problems), *found.notes))
 
 
@@ -144,30 +158,35 @@ def course_sentence(case: Case) -> Fragment:
         return paragraph("Day zero cannot be split: an opening price is missing.", "note")
     values, names = found.segments["value"].to_numpy(), leg_names(found, case.zone)
     total = float(values.sum())
-    parts = [f"{_log(value)} from {_span(name)}" for name, value in zip(names, values, strict=True)]
-    text = f"Of the {_log(total)} log per cent from close to close there came {words.listing(parts)}."
+    spans = [_span(name) for name in names]
+    parts = [f"{_log(value)} from {span}" for span, value in zip(spans, values, strict=True)]
+    text = f"From close to close the price moved {_log(total)} log per cent: {words.listing(parts)}."
     if len(values) > 2:
-        largest = int(np.argmax(np.abs(values)))
-        text += f" The largest leg in absolute size: {names[largest]}."
-    text += _market_sentence(found, names) + _release_or_call(found)
+        text += f" The largest leg is that from {spans[int(np.argmax(np.abs(values)))]}."
+    text += _market_sentence(found, spans) + _release_or_call(found)
     return paragraph(text)
 
 
 def _span(name: str) -> str:
-    return {"before release": "the close to the release", "open to close": "the open to the close"}.get(name, name)
+    """The ends of a leg in running text, from its short name."""
+    name = {"before release": "close to release"}.get(name, name)
+    ends = (end if end[0].isdigit() or "evening" in end else f"the {end}" for end in name.split(" to "))
+    return " to ".join(ends).replace("evening's end", "the evening's end")
 
 
 def _log(value: float) -> str:
     return words.number(100 * value, 2, signed=True)
 
 
-def _market_sentence(found: Reaction, names: list[str]) -> str:
+def _market_sentence(found: Reaction, spans: list[str]) -> str:
     if found.market is None or found.market.legs["value"].isna().all():
         return " The market's own legs are not known, so these are raw."
     own = found.market.legs["value"]
-    rows = zip(names, own, strict=True)
-    parts = [f"{_log(value)} {name}" for name, value in rows if pd.notna(value)]
-    return f" The market's own legs at the same hours: {words.listing(parts)}."
+    if own.notna().all():
+        told = words.listing([_log(value) for value in own])
+        return f" Over the same spans the market moved {told}, {_log(float(own.sum()))} in all."
+    parts = [f"{_log(value)} from {span}" for span, value in zip(spans, own, strict=True) if pd.notna(value)]
+    return f" The market moved {words.listing(parts)}; its other legs are not known."
 
 
 def _release_or_call(found: Reaction) -> str:
@@ -249,7 +268,7 @@ def course_table(case: Case) -> Fragment:
     stations = {"close", "last trade before the release", "call begins", EXTENDED, OPEN, LAST}
     columns: dict[str, Column | str] = {
         "when": "when",
-        "what": "",
+        "what": "station",
         "price": Column("price", words.number),
         "change": percent_column("from the close before"),
     }

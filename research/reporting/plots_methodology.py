@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from research.analysis.dating import ARMS, WrongDay
 from research.analysis.simulation import SIZE, Simulation, Validation, band
 from research.reporting import words
+from research.reporting._figure_data import behind
 from research.reporting.plots import BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, RULE, Picture, _canvas, _styled
 
 #: Colour, mark and dashes of each dating of the announcements.
@@ -54,42 +56,66 @@ def sizes(validation: Validation, panels: Mapping[str, str], tests: Sequence[str
     tests : sequence of str
         From top to bottom.
     """
-    figure, axes = _canvas(9, 1.3 + 0.27 * len(tests), ncols=len(panels), sharey=True)
+    figure, axes = _canvas(9, 1.6 + 0.27 * len(tests), ncols=len(panels), sharey=True)
     rates = validation.rates(panels, tests)
     n = validation.n_replications
     low, high = band(n)
+    last = 100 * float(np.nanmax(rates.to_numpy()))
     told = []
     for ax, (design, title) in zip(np.atleast_1d(axes), panels.items(), strict=True):
         row = rates.loc[design]
         _size_band(ax, n, vertical=True)
         for y, rate in enumerate(row):
             if np.isnan(rate):
-                ax.annotate("undefined", (50, y), fontsize=8, color=MUTED, va="center", ha="center")
+                ax.annotate("undefined", (100 * high + 2, y), fontsize=8.5, color=MUTED, va="center")
                 continue
             fine = low <= rate <= high
             ax.plot([100 * SIZE, 100 * rate], [y, y], color=RULE, linewidth=1.5, zorder=1)
             ax.scatter([100 * rate], [y], s=34, color=BLUE if fine else ORANGE, marker="o" if fine else "X", zorder=3)
-            at_right = rate < 0.8
             ax.annotate(
-                words.number(100 * rate, 1), (100 * rate, y), xytext=(6 if at_right else -6, 0),
-                textcoords="offset points", va="center", ha="left" if at_right else "right", fontsize=8,
+                words.number(100 * rate, 1), (100 * rate, y), xytext=(6, 0), textcoords="offset points", va="center",
+                fontsize=8.5,
             )  # fmt: skip
         ax.set_title(title, fontsize=10)
-        ax.set_xlim(0, 100)
-        ax.set_xticks([5, 25, 50, 75, 100])
+        # Room for the figure beside the furthest mark.
+        ax.set_xlim(-1.5, 1.3 * last + 2)
+        ax.set_xticks([5, *(tick for tick in (20, 40, 60, 80) if tick < last + 5)])
         present = row.dropna()
         outside = present[(present < low) | (present > high)]
         told.append(f"{title.replace(chr(10), ' ')}: {len(outside)} of {len(present)} outside the band")
     first = np.atleast_1d(axes)[0]
     first.set_yticks(range(len(tests)), tests)
     first.set_ylim(len(tests) - 0.5, -0.5)
+    inside = rates.ge(low).where(rates.notna()) & rates.le(high)
+    everywhere = [str(test) for test in tests if inside[test].all() and rates[test].notna().all()]
+    _headline(figure, _kept(everywhere, len(panels)))
     figure.supxlabel("rejections of a true null at 5%, per cent of replications", fontsize=10)
     alt = "Rejection rates of true null hypotheses by test. " + "; ".join(told) + "."
     caption = (
         f"{n:,} replications of 50 events. Green: where a true size of 5% lies 95 times in 100 "
         f"({words.percent(low, 1, signed=False)} to {words.percent(high, 1, signed=False)}); crosses lie outside."
     )
-    return Picture(figure, alt, caption)
+    columns = {name: f"{label.replace(chr(10), ' ')}, %" for name, label in panels.items()}
+    return Picture(figure, alt, caption, _by_test(rates, columns))
+
+
+def _headline(figure: Figure, text: str) -> None:
+    """The finding above several panels."""
+    figure.suptitle(text, x=0.01, ha="left", fontweight="bold", fontsize=12)
+
+
+def _kept(tests: list[str], situations: int) -> str:
+    """Which tests hold their size in every panel."""
+    if not tests:
+        return f"No test keeps its size in all {situations} situations"
+    keep = "keeps its size" if len(tests) == 1 else "keep their size"
+    return f"{'Only ' if len(tests) < 4 else ''}{words.listing(tests)} {keep} in all {situations} situations"
+
+
+def _by_test(rates: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
+    """Rejection rates, one row a test and one column a design."""
+    wide = rates.T.rename_axis("test").reset_index()
+    return behind(wide, {"test": "test", **columns})
 
 
 @_styled
@@ -118,7 +144,13 @@ def power(simulations: Sequence[Simulation], tests: Sequence[str]) -> Picture:
         f"Lines of power by effect for {words.listing([str(test) for test in order])}; at {words.percent(middle, 1)}: "
         + (", ".join(f"{test} {words.percent(value, 0, signed=False)}" for test, value in at.items()))
     )
-    return Picture(figure, alt, "Residuals t(4), daily standard deviation 1.2% to 3%, one day. Dashed: the size, 5%.")
+    caption = "Residuals t(4), daily standard deviation 1.2% to 3%, one day. Dashed: the size, 5%."
+    headings = {
+        "test": "test",
+        **{effect: f"effect of {words.percent(effect, 2, signed=False)}, %" for effect in table},
+    }
+    data = behind(table.loc[order].rename_axis("test").reset_index(), headings)
+    return Picture(figure, alt, caption, data)
 
 
 @_styled
@@ -145,7 +177,7 @@ def season(validation: Validation, designs: Mapping[str, str]) -> Picture:
     low, high = band(validation.n_replications)
     held = ((rates >= 100 * low) & (rates <= 100 * high)).sum()
     overlap = int(held["adjusted_bmp_t"])
-    kept = f"its size in {overlap} of {len(designs)} seasons"
+    kept = f"its size in {'all' if overlap == len(designs) else f'{overlap} of'} {len(designs)} seasons"
     best = overlap > held.drop("adjusted_bmp_t").max()
     ax.set_title(f"{'Only the' if best else 'The'} overlap-weighted correction keeps {kept}")
     counted = words.listing([f"{label} {int(held[test])}" for test, (label, _, _) in CORRECTIONS.items()])
@@ -154,7 +186,9 @@ def season(validation: Validation, designs: Mapping[str, str]) -> Picture:
         "50 events drawn over so many days, residuals of the same calendar day correlated by 5%. Green: band of a true "
         "size of 5%. Clusters by date do not exist when all events share one."
     )
-    return Picture(figure, alt, caption)
+    wide = (rates / 100).rename(index=designs).rename_axis("season").reset_index()
+    data = behind(wide, {"season": "season", **{test: f"{label}, %" for test, (label, *_) in CORRECTIONS.items()}})
+    return Picture(figure, alt, caption, data)
 
 
 @_styled
@@ -168,7 +202,7 @@ def reaction_days(wrong: WrongDay) -> Picture:
     ):
         ax.bar(days + shift, wrong.paths[name], width=0.38, color=colour, label=label)
     ax.axhline(1, color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
-    ax.annotate("ordinary\nday", (days[-1] + 0.6, 1), fontsize=8, color=MUTED, va="center")
+    ax.annotate("ordinary\nday", (days[-1] + 0.6, 1), fontsize=9, color=MUTED, va="center")
     ax.set_xlim(days[0] - 0.7, days[-1] + 1.4)
     ax.set_xticks(days)
     ax.set_xlabel("trading days relative to day zero")
@@ -182,7 +216,9 @@ def reaction_days(wrong: WrongDay) -> Picture:
         f"{words.number(zero['by_date'], 1)} by the date; day +1: {words.number(after['exact'], 1)} and "
         f"{words.number(after['by_date'], 1)}."
     )
-    return Picture(figure, alt, f"{len(wrong.events):,} announcements of known hour, each dated both ways.")
+    headings = {"day": "relative day", "exact": "day zero by the hour", "by_date": "day zero by the date"}
+    data = behind(wrong.paths.rename_axis("day").reset_index(), headings)
+    return Picture(figure, alt, f"{len(wrong.events):,} announcements of known hour, each dated both ways.", data)
 
 
 @_styled
@@ -195,7 +231,8 @@ def power_of_hours(table: pd.DataFrame, labels: Mapping[float, str]) -> Picture:
         As :func:`research.analysis.dating.power_of_hours` returns it.
     labels : mapping of variance multiple to the panel's title
     """
-    figure, axes = _canvas(10, 4.2, ncols=len(labels), sharey=True)
+    figure, axes = _canvas(10, 4.5, ncols=len(labels), sharey=True)
+    _headline(figure, _cost_of_dates(table, min(labels)))
     told = []
     for ax, (variance, title) in zip(np.atleast_1d(axes), labels.items(), strict=True):
         part = table[table["variance"] == variance]
@@ -205,7 +242,7 @@ def power_of_hours(table: pd.DataFrame, labels: Mapping[float, str]) -> Picture:
             ax.fill_between(x, 100 * row["low"], 100 * row["high"], color=colour, alpha=0.1, linewidth=0)
             ax.plot(x, 100 * row["rate"], color=colour, marker=mark, markersize=5, linestyle=dashes, label=arm)
         ax.axhline(100 * SIZE, color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
-        ax.set_title(title, fontsize=10)
+        ax.set_title(title, fontsize=10.5)
         ax.set_ylim(0, 103)
         ax.set_xlabel("abnormal return added to day zero, per cent")
         largest = part[part["effect"] == part["effect"].max()].set_index("arm")["rate"]
@@ -216,7 +253,22 @@ def power_of_hours(table: pd.DataFrame, labels: Mapping[float, str]) -> Picture:
     figure.legend(handles, names, loc="outside lower center", ncols=2, fontsize=9)
     n = int(table["n"].iloc[0])
     alt = "Power curves by how announcements are dated. At the largest effect: " + "; ".join(told) + "."
-    return Picture(figure, alt, f"{n:,} replications of 50 events a point, residuals t(4); bands: 95%. Dashed: 5%.")
+    caption = f"{n:,} replications of 50 events a point, residuals t(4); bands: 95%. Dashed: 5%."
+    headings = {
+        "variance": "variance of day zero, multiple", "arm": "dating", "effect": "effect, %", "rate": "rejections, %",
+        "low": "95% from, %", "high": "to, %",
+    }  # fmt: skip
+    return Picture(figure, alt, caption, behind(table, headings))
+
+
+def _cost_of_dates(table: pd.DataFrame, variance: float) -> str:
+    """Power with the hour and with the date alone, at the effect where they differ most."""
+    exact, ignored = next(iter(ARMS)), next(arm for arm, (hours, _) in ARMS.items() if hours == "ignored")
+    wide = table[table["variance"] == variance].pivot_table(index="effect", columns="arm", values="rate")
+    effect = (wide[exact] - wide[ignored]).idxmax()
+    before, after = (words.percent(wide.loc[effect, arm], 0, signed=False) for arm in (exact, ignored))
+    size = words.percent(effect, 1, signed=False)
+    return f"Dated without the hour, the power to find {size} falls from {before} to {after}"
 
 
 @_styled
@@ -232,14 +284,15 @@ def sigma_ratio(table: pd.DataFrame, marked: pd.Series | None = None) -> Picture
     """
     figure, ax = _canvas(9, 3.4)
     ratio = table["ratio"]
-    ax.hist(ratio, bins=np.arange(0.95, ratio.max() + 0.05, 0.025).tolist(), color=BLUE, alpha=0.8, edgecolor="white")
+    bins = np.arange(0.025 * np.floor(min(0.95, ratio.min()) / 0.025), ratio.max() + 0.05, 0.025)
+    ax.hist(ratio, bins=bins.tolist(), color=BLUE, alpha=0.8, edgecolor="white")
     ax.axvline(1, color=MUTED, linewidth=0.8)
     middle = float(ratio.median())
     ax.axvline(middle, color=ORANGE, linewidth=2)
     top = ax.get_ylim()[1]
     ax.annotate(
         f"median {words.number(middle, 2)}", (middle, 0.93 * top), xytext=(6, 0), textcoords="offset points",
-        fontsize=9, color=ORANGE,
+        fontsize=9.5, color=ORANGE,
     )  # fmt: skip
     if marked is not None:
         ax.annotate(
@@ -253,4 +306,7 @@ def sigma_ratio(table: pd.DataFrame, marked: pd.Series | None = None) -> Picture
     alt = (
         f"Histogram of {len(ratio):,} ratios, median {words.number(middle, 2)}, largest {words.number(ratio.max(), 2)}."
     )
-    return Picture(figure, alt, "One announcement each; a ratio of 1.25 turns a t of 2.0 into 1.6.")
+    counts, edges = np.histogram(ratio, bins)
+    drawn = pd.DataFrame({"low": edges[:-1], "high": edges[1:], "n": counts})
+    data = behind(drawn[drawn["n"] > 0], {"low": "ratio from", "high": "below", "n": "announcements"})
+    return Picture(figure, alt, "One announcement each; a ratio of 1.25 turns a t of 2.0 into 1.6.", data)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import textwrap
 from typing import Any
 
@@ -21,8 +22,17 @@ from research.reporting.plots import BLUE, INK, MUTED, ORANGE, PURPLE, RULE, Pic
 #: Bars further apart than this (in bar lengths) are not joined: gaps in the bars are gaps in the line.
 _JOIN = 2
 
+#: A label further from its point than this share of the panel's height is tied to it by a line.
+_FAR = 0.05
+
 #: Bars before the close that are shown.
 _LEAD = pd.Timedelta(minutes=10)
+
+#: Top of the panels as a share of the figure, with two rows of names of stations above them, and a row's height.
+_TOP, _ROW = 0.765, 0.031
+
+#: Characters of the title that fit on a line.
+_WIDEST = 84
 
 _HALO = [withStroke(linewidth=2.6, foreground="white")]
 _SHADES = ("#f7f4ec", "#ffffff")
@@ -56,7 +66,7 @@ def evening(reaction: Reaction, ticker: str, timezone: Any) -> Picture:
     assert reaction.bars is not None
     figure = Figure(figsize=(10.4, 6.2))
     left, right = figure.subplots(ncols=2, sharey=True, width_ratios=[2.1, 1], gridspec_kw={"wspace": 0.05})
-    figure.subplots_adjust(left=0.06, right=0.995, top=0.765, bottom=0.115)
+    figure.subplots_adjust(left=0.06, right=0.995, top=_TOP, bottom=0.115)
     frame = reaction.bars.frame
     shown = frame[frame.index >= reaction.points["at"].iloc[0] - _LEAD]
     shown = shown[shown.index < reaction.points["at"].iloc[-1]]
@@ -67,19 +77,19 @@ def evening(reaction: Reaction, ticker: str, timezone: Any) -> Picture:
     _marks(left, reaction, axis)
     _limits(left, shown, reaction)
     draw_hours(left, axis, timezone)
-    _station_names(left, reaction, axis, timezone)
+    rows = _station_names(left, reaction, axis, timezone)
+    figure.subplots_adjust(top=_TOP - _ROW * max(rows - 2, 0))
     _values(left, shown, reaction, axis, timezone)
     _waterfall(right, reaction, timezone)
     _percent_ticks(left)
     title = evening_title(reaction, ticker, timezone)
     close = reaction.points["price"].iloc[0]
     length = f"{reaction.bars.step / pd.Timedelta(minutes=1):g}-minute"
-    figure.text(0.012, 0.985, textwrap.fill(title, 84), fontsize=15, fontweight="bold", va="top", linespacing=1.15)
+    figure.text(0.012, 0.985, _two_lines(title), fontsize=15, fontweight="bold", va="top", linespacing=1.15)
     figure.text(
         0.012,
         0.872,
-        f"Change from the close before, {close:,.2f} dollars; closes of {length} bars (line), their range (pale). "
-        "Exchange time.",
+        f"Change from the close before ({close:,.2f} dollars); closes of {length} bars; exchange time",
         fontsize=10.5,
         color=MUTED,
         va="top",
@@ -88,7 +98,20 @@ def evening(reaction: Reaction, ticker: str, timezone: Any) -> Picture:
         0, 1.075, "The same move in legs", transform=right.transAxes, fontsize=11.5, fontweight="bold", va="bottom"
     )
     right.text(0, 1.02, "log return, per cent: the legs add up", transform=right.transAxes, fontsize=9.5, color=MUTED)
-    return Picture(figure, _alt(reaction, title, timezone), _caption(reaction, shown), _stations(reaction, timezone))
+    return Picture(
+        figure,
+        _alt(reaction, title, timezone),
+        _caption(reaction, shown, left.get_ylim()),
+        _stations(reaction, timezone),
+    )
+
+
+def _two_lines(title: str) -> str:
+    """The title broken where both lines are about as long, if it needs two."""
+    width = _WIDEST if len(title) <= _WIDEST else min(_WIDEST, len(title) // 2 + 16)
+    # A change and its hour stay on one line.
+    kept = re.sub(r" (at|by)( the)? ", lambda found: found.group().replace(" ", "\N{NO-BREAK SPACE}"), title)
+    return textwrap.fill(kept, width).replace("\N{NO-BREAK SPACE}", " ")
 
 
 def evening_title(reaction: Reaction, ticker: str, timezone: Any) -> str:
@@ -157,10 +180,11 @@ def _path(ax: Axes, frame: pd.DataFrame, reaction: Reaction, axis: TimeAxis) -> 
             solid_joinstyle="round",
             zorder=4,
         )
-    last = reaction.points.iloc[-1]
-    if ends[-1] < last["at"]:
-        place = [axis(ends[-1]), axis(last["at"])]
-        ax.plot(place, [values[-1], _level(last["price"], reaction)], color=BLUE, linewidth=1, linestyle=":", zorder=3)
+    later = reaction.points[reaction.points["at"] > ends[-1]]
+    if len(later):
+        place = [axis(ends[-1]), *(axis(at) for at in later["at"])]
+        levels = [values[-1], *_level(later["price"].to_numpy(), reaction)]
+        ax.plot(place, levels, color=BLUE, linewidth=1, linestyle=":", zorder=3)
 
 
 def _market(ax: Axes, reaction: Reaction, axis: TimeAxis) -> None:
@@ -214,7 +238,7 @@ def _marks(ax: Axes, reaction: Reaction, axis: TimeAxis) -> None:
         fontsize=9.5,
         color="#a34f80",
         path_effects=_HALO,
-        zorder=7,
+        zorder=9,
     )
 
 
@@ -229,7 +253,8 @@ def _limits(ax: Axes, frame: pd.DataFrame, reaction: Reaction) -> None:
 def _percent_ticks(ax: Axes) -> None:
     """Ticks at round simple changes on the log scale."""
     low, high = (100 * np.expm1(limit / 100) for limit in ax.get_ylim())
-    step = next(s for s in (0.25, 0.5, 1, 2, 5, 10, 20, 50) if (high - low) / s <= 9)
+    steps = (0.25, 0.5, *(figure * 10.0**power for power in range(6) for figure in (1, 2, 5)))
+    step = next((s for s in steps if (high - low) / s <= 9), steps[-1])
     rounds = np.arange(np.ceil(low / step), np.floor(high / step) + 1) * step
     digits = 0 if step >= 1 else 2 if step == 0.25 else 1
     ax.set_yticks(100 * np.log1p(rounds / 100), [words.percent(value / 100, digits) for value in rounds])
@@ -240,19 +265,20 @@ def _percent_ticks(ax: Axes) -> None:
         ax.spines[side].set_visible(False)
 
 
-def _station_names(ax: Axes, reaction: Reaction, axis: TimeAxis, timezone: Any) -> None:
-    """Names of the stations above the panel; those of close neighbours go on a higher row."""
+def _station_names(ax: Axes, reaction: Reaction, axis: TimeAxis, timezone: Any) -> int:
+    """Names of the stations above the panel; those of close neighbours go on a higher row. The number of rows."""
     span = axis.places[-1] - axis.places[0]
     taken: list[float] = []
     for label, at in zip(reaction.points["label"], reaction.points["at"], strict=True):
         text, place = f"{_STATIONS[label]} {at.tz_convert(timezone):%H:%M}", axis(at)
-        length = 0.0113 * len(text) * span
-        # The first name ends at its line, which lies at the left edge; the last ones have no room on the right.
-        right = label == CLOSE or place + length > axis.places[-1] + 0.02 * span
-        start = place - length if right else place
-        row = next((i for i, end in enumerate(taken) if start > end), len(taken))
-        taken[row : row + 1] = [start + length]
         strong = label in (RELEASE, CALL)
+        length = (0.0125 if strong else 0.0113) * len(text) * span
+        # The first name ends at its line, which lies at the left edge, the evening's because the open is close by;
+        # the last ones have no room on the right.
+        right = label in (CLOSE, EXTENDED) or place + length > axis.places[-1] + 0.02 * span
+        start = place - length if right else place
+        row = next((i for i, end in enumerate(taken) if start > end + 0.015 * span), len(taken))
+        taken[row : row + 1] = [place - 0.015 * span if label == CLOSE else start + length]
         ax.annotate(
             text,
             (place, 1),
@@ -265,6 +291,7 @@ def _station_names(ax: Axes, reaction: Reaction, axis: TimeAxis, timezone: Any) 
             color=ORANGE if strong else INK,
             fontweight="bold" if strong else "normal",
         )
+    return len(taken)
 
 
 def _spots(reaction: Reaction, timezone: Any) -> list[tuple[pd.Timestamp, float, str]]:
@@ -294,11 +321,14 @@ def _values(ax: Axes, frame: pd.DataFrame, reaction: Reaction, axis: TimeAxis, t
         text = words.percent(price / float(reaction.points["price"].iloc[0]) - 1, 1)
         side, above, box = best_place(ax, place, level, line, path, placed, lines=2 if clock else 1)
         placed.append(box)
+        edge = box[2] if above else box[3]
+        if abs(edge - level) > _FAR * (ax.get_ylim()[1] - ax.get_ylim()[0]):
+            ax.plot([place, place], [level, edge], color=INK, linewidth=0.8, zorder=6)
         if clock:
             text = f"{clock}\n{text}" if above else f"{text}\n{clock}"
         ax.annotate(
             text,
-            (place, box[2] if above else box[3]),
+            (place, edge),
             xytext=({"left": 3, "center": 0, "right": -3}[side], 4 if above else -4),
             textcoords="offset points",
             ha=side,
@@ -441,16 +471,16 @@ def _alt(reaction: Reaction, title: str, timezone: Any) -> str:
     )
 
 
-def _caption(reaction: Reaction, frame: pd.DataFrame) -> str:
+def _caption(reaction: Reaction, frame: pd.DataFrame, limits: tuple[float, float]) -> str:
     texts = ["Minutes without a trade are gaps in the line; dotted: no bars."]
-    close, closes = float(reaction.points["price"].iloc[0]), frame["close"]
     if {"low", "high"} <= set(frame.columns):
-        low, high = float(frame["low"].min()), float(frame["high"].max())
-        if low < closes.min() or high > closes.max():
-            texts.append(
-                f"The range of single bars reaches from {words.percent(low / close - 1, 1)} to "
-                f"{words.percent(high / close - 1, 1)}, beyond the picture."
-            )
+        texts.insert(0, "Pale: the range of each bar.")
+        close = float(reaction.points["price"].iloc[0])
+        ends = [float(frame["low"].min()), float(frame["high"].max())]
+        beyond = [end for end in ends if not limits[0] <= _level(end, reaction) <= limits[1]]
+        if beyond:
+            reached = words.listing([words.percent(end / close - 1, 1) for end in beyond])
+            texts.append(f"Single bars reach {reached}, beyond the picture.")
     if len(reaction.marks):
         done = "left out of every figure" if reaction.filtered else "kept in every figure"
         prints = words.count(len(reaction.marks), "print")

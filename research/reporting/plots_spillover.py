@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.patheffects import withStroke
 
 from research.analysis.spillover import TIERS, Pass, Spillover
 from research.reporting import words
@@ -11,6 +13,11 @@ from research.reporting._figure_data import MOST_POINTS, behind, in_groups
 from research.reporting.plots import BLUE, GREEN, INK, MUTED, ORANGE, RULE, Picture, _canvas, _percent_axis, _styled
 
 _COLOURS = {"clean": BLUE, "adjacent": "#8c8c8c", "confounded": ORANGE}
+_ALPHA = 0.05
+
+#: The line's green is too light for letters.
+_GREEN_TEXT = "#00694d"
+
 _MARKS = {"clean": "o", "adjacent": "s", "confounded": "v"}
 
 
@@ -51,12 +58,7 @@ def neighbours(day: Spillover) -> Picture:
     ax.set_ylim(0.4, len(rows) + 0.6)
     ax.set_xlabel("abnormal return, per cent, with 95% interval")
     _percent_axis(ax.xaxis)
-    clean = day.portfolios.loc["clean"]
-    move = f"{day.announcer} {words.percent(day.own['car'])}"
-    title = (
-        f"{move}; its clean peers {words.percent(clean['car'])}" if clean["n"] else f"{move}; no peer is clean that day"
-    )
-    ax.set_title(f"{day.day_zero:%Y-%m-%d}: {title}")
+    ax.set_title(f"{day.day_zero:%Y-%m-%d}: {_finding(day)}")
     alt = "Points with 95% intervals by tier: " + "; ".join(
         f"{name} ({tier}) {words.percent(row['car'])}, {words.interval(row['low'], row['high'])}"
         for name, tier, row, _ in rows
@@ -78,6 +80,21 @@ def neighbours(day: Spillover) -> Picture:
     return Picture(figure, alt, caption, behind(drawn, headings))
 
 
+def _finding(day: Spillover) -> str:
+    """Both moves, and which of them can be told from zero."""
+    own, clean = day.own, day.portfolios.loc["clean"]
+    text = f"{day.announcer} {words.percent(own['car'])}"
+    if not clean["n"]:
+        return f"{text}; no peer is clean that day"
+    text += f", its clean {'peer' if clean['n'] == 1 else 'peers'} {words.percent(clean['car'])}"
+    told = [bool(row["p_value"] < _ALPHA) for row in (own, clean)]
+    if all(told):
+        return f"{text}, both distinguishable from zero"
+    if not any(told):
+        return f"{text}, neither distinguishable from zero"
+    return f"{text}, only {'the former' if told[0] else 'the latter'} distinguishable from zero"
+
+
 @_styled
 def panel(table: pd.DataFrame, through: Pass, ticker: str, this: pd.Timestamp | None = None) -> Picture:
     """Abnormal returns of clean peers against the announcer's, over all its announcements.
@@ -94,7 +111,8 @@ def panel(table: pd.DataFrame, through: Pass, ticker: str, this: pd.Timestamp | 
     """
     figure, ax = _canvas(9, 4.4)
     x, y = 100 * table["announcer_car"].to_numpy(), 100 * table["car"].to_numpy()
-    ax.scatter(x, y, s=12, color=BLUE, alpha=0.35, linewidths=0)
+    few = len(table) <= MOST_POINTS
+    ax.scatter(x, y, s=26 if few else 12, color=BLUE, alpha=0.55 if few else 0.35, linewidths=0)
     marked = (table["day_zero"] == this).to_numpy() if this is not None else np.zeros(len(table), dtype=bool)
     if marked.any():
         ax.scatter(x[marked], y[marked], s=44, facecolor="none", edgecolor=INK, linewidth=1.5, zorder=4)
@@ -108,19 +126,23 @@ def panel(table: pd.DataFrame, through: Pass, ticker: str, this: pd.Timestamp | 
         )
     ax.axhline(0, color=MUTED, linewidth=0.8)
     ax.axvline(0, color=MUTED, linewidth=0.8)
-    interval = f"{words.number(through.low, 3, signed=True)} to {words.number(through.high, 3, signed=True)}"
-    if not through.note:
+    who = f"Clean peers on {words.count(through.n_dates, 'announcement')} of {ticker}"
+    if through.note:
+        title = f"{who}: {through.note}"
+    else:
         ends = np.array([x.min(), x.max()])
         ax.plot(ends, 100 * through.intercept + through.slope * ends, color=GREEN, linewidth=2, zorder=3)
-        title = f"slope {words.number(through.slope, 3, signed=True)}, 95% interval {interval}"
-    else:
-        title = through.note
-    ax.set_title(f"Clean peers on {words.count(through.n_dates, 'announcement')} of {ticker}: {title}")
+        _slope_label(ax, through)
+        told = through.p_value if np.isnan(through.bootstrap_p) else through.bootstrap_p
+        way = "moved with it" if through.slope > 0 else "moved against it"
+        title = f"{who} {way}" if told < _ALPHA else f"{who}: no slope distinguishable from zero"
+    ax.set_title(title)
     ax.set_xlabel(f"abnormal return of {ticker}, per cent")
     ax.set_ylabel("abnormal return of a peer, per cent")
     for axis in (ax.xaxis, ax.yaxis):
         _percent_axis(axis)
-    alt = f"Scatter of {words.count(len(table), 'pair')} of abnormal returns, peer against {ticker}; {title}."
+    alt = f"Scatter of {words.count(len(table), 'pair')} of abnormal returns, peer against {ticker}. {title}"
+    alt += "." if through.note else f"; {_slope_text(through)}."
     ring = "; ringed: the announcement of this report" if marked.any() else ""
     if len(table) > MOST_POINTS:
         data = in_groups(table["announcer_car"], table["car"], (f"return of {ticker}", "return of peers"))
@@ -132,4 +154,26 @@ def panel(table: pd.DataFrame, through: Pass, ticker: str, this: pd.Timestamp | 
             "car": "abnormal return of the peer, %",
         }
         data = behind(table, headings)
-    return Picture(figure, alt, f"One dot a peer and announcement{ring}.", data)
+    fitted = "" if through.note else "; the line is fitted by least squares"
+    return Picture(figure, alt, f"One dot a peer and announcement{ring}{fitted}.", data)
+
+
+def _slope_text(through: Pass) -> str:
+    low, high = (words.number(limit, 3, signed=True) for limit in (through.low, through.high))
+    return f"slope {words.number(through.slope, 3, signed=True)}, 95% interval {low} to {high}"
+
+
+def _slope_label(ax: Axes, through: Pass) -> None:
+    """The slope in figures, in a corner and in the colour of the line."""
+    ax.text(
+        0.012,
+        0.975,
+        _slope_text(through),
+        transform=ax.transAxes,
+        va="top",
+        fontsize=10,
+        fontweight="bold",
+        color=_GREEN_TEXT,
+        path_effects=[withStroke(linewidth=2.6, foreground="white")],
+        zorder=6,
+    )

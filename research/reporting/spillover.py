@@ -97,8 +97,7 @@ def title(near: Neighbourhood) -> Fragment:
 
 
 def headline(near: Neighbourhood) -> Fragment:
-    """What the clean peers did, whether the question can be answered for the peers of interest, and what can be "
-    "said instead."""
+    """What the clean peers did, whether the question can be answered for the peers of interest, and if not what can."""
     parts = [_one_day(near, reading, day) for reading, day in near.days]
     first = paragraph(" ".join(parts), "verdict")
     second = paragraph(" ".join(filter(None, [_answerable(near), _disagreement(near), _instead(near)])))
@@ -155,9 +154,11 @@ def _answerable(near: Neighbourhood) -> str:
         prefix = f"If the news came {reading}, whether" if reading else "Whether"
         texts.append(
             f"{prefix} {near.ticker} took {words.listing(list(rows.index))} along on that day cannot be answered: "
-            f"{_sorted_out(rows)}. What they did that day is as much their own news as {near.ticker}'s."
+            f"{_sorted_out(rows)}."
         )
-    return " ".join(texts)
+        if (rows["tier"].isin(TIERS[1:]) & rows["car"].notna()).any():
+            texts[-1] += f" What they did that day is as much their own news as {near.ticker}'s."
+    return " ".join(dict.fromkeys(texts))
 
 
 def _sorted_out(rows: pd.DataFrame) -> str:
@@ -190,8 +191,11 @@ def _disagreement(near: Neighbourhood) -> str:
             "The hour of the news is not known, and not every reading of it leaves a clean peer: no verdict is given."
         )
     if len({(bool(row["car"] > 0), bool(row["p_value"] < 0.05)) for row in rows}) > 1:
-        return "The hour of the news is not known, and its readings lead to different answers: no verdict is given."
-    return "The hour of the news is not known; every reading of it leads to the same answer."
+        return (
+            "The hour of the news is not known, and its readings lead to different answers on the clean peers: no "
+            "verdict is given."
+        )
+    return "The hour of the news is not known; on the clean peers every reading of it leads to the same answer."
 
 
 def _instead(near: Neighbourhood) -> str:
@@ -262,9 +266,14 @@ def set_in_words(shared: Shared) -> str:
 
 
 def payload(near: Neighbourhood) -> dict[str, Any]:
-    """The numbers of the report for ``results.json``."""
+    """The numbers of the report for ``results.json``.
+
+    Where the hour of the news is not known, ``plausible`` has every reading and ``event`` the first one's day zero, as
+    in the report on one announcement.
+    """
     event = near.event
     days = [_numbers(reading, day) for reading, day in near.days]
+    readings = [{"reading": one["reading"], "day_zero": one["day_zero"]} for one in days]
     return {
         "event": {
             "event_id": event["event_id"],
@@ -274,12 +283,13 @@ def payload(near: Neighbourhood) -> dict[str, Any]:
             if pd.notna(event["announced_at"])
             else f"{event['announced_on']:%Y-%m-%d}",
             "timing": event["timing"],
-            "day_zero": days[0]["day_zero"] if len(days) == 1 else None,
+            "day_zero": days[0]["day_zero"],
         },
         "model": near.model,
         "market": near.market,
         "group": near.group,
         "days": days,
+        **({"plausible": readings} if len(days) > 1 else {}),
         "pass_through": {tier: vars(near.through[tier]) for tier in TIERS},
         "group_pass_through": {tier: vars(near.group_through[tier]) for tier in TIERS},
         "answerable": [bool(set(day.of_tier("clean")) & set(near.group)) for _, day in near.days],

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from research.analysis.spillover import MEANING, TIERS, UNKNOWN, Shared, Spillover
+from research.analysis.spillover import MEANING, TIERS, UNKNOWN, Spillover
 from research.reporting import words
 from research.reporting.spillover import Neighbourhood, set_in_words
 from research.reporting.tables import (
@@ -73,9 +73,8 @@ def portfolios_table(day: Spillover) -> Fragment:
         rows.append({"tier": tier, "who": ", ".join(row["members"]) or str(row["note"]), **row.to_dict()})
     frame = pd.DataFrame(rows)
     frame["mde"] = words.MDE_FACTOR * frame["se"]
-    frame["share"] = ["", *(_share(day.shared[tier]) for tier in TIERS)]
     columns: dict[str, Column | str] = {
-        "tier": "",
+        "tier": "portfolio",
         "who": "members",
         "car": percent_column("abnormal return"),
         "se": size_column("standard error"),
@@ -85,7 +84,6 @@ def portfolios_table(day: Spillover) -> Fragment:
         "high": percent_column("to"),
         "p_value": Column("p", words.p_value),
         "mde": size_column("detectable at 80% power"),
-        "share": "share of the announcer's move",
     }
     notes = [
         f"{tier}: {note}." for tier, note in day.portfolios["note"].items() if note and day.portfolios.loc[tier, "n"]
@@ -94,14 +92,21 @@ def portfolios_table(day: Spillover) -> Fragment:
         frame,
         columns,
         caption="A tier's portfolio is one series, so its standard error carries the correlation of its members; "
-        "beside it what independent members would have. Shares with 95% Fieller sets.",
+        "beside it what independent members would have.",
         mark=lambda row: row["tier"] == "clean",
     )
     return found + bullets(notes) if notes else found
 
 
-def _share(shared: Shared) -> str:
-    return "–" if shared.kind == "none" else f"{words.percent(shared.ratio, 0)} ({set_in_words(shared)})"
+def shares_table(day: Spillover) -> Fragment:
+    """Each tier's share of the announcer's move, with its Fieller set."""
+    rows = [{"tier": tier, "ratio": day.shared[tier].ratio, "set": set_in_words(day.shared[tier])} for tier in TIERS]
+    columns: dict[str, Column | str] = {
+        "tier": "tier",
+        "ratio": Column(f"share of {day.announcer}'s move", lambda value: words.percent(value, 0)),
+        "set": "Fieller set",
+    }
+    return table(pd.DataFrame(rows), columns, mark=lambda row: row["tier"] == "clean")
 
 
 def resilience(near: Neighbourhood) -> Fragment:
@@ -170,6 +175,11 @@ def _pass_notes(near: Neighbourhood) -> list[str]:
         "what moves.",
         "The panel pools companies that were chosen, not drawn; a slope over it describes these companies.",
     ]
+    first, last = near.days[0][1].window
+    if first < -1 or last > 1:
+        texts.append(
+            "The window reaches beyond the one session that the tiers look at, so it may hold news of clean peers' own."
+        )
     few = [tier for tier in TIERS if 0 < near.group_through[tier].n_dates < _FEW]
     if few:
         texts.append(
@@ -187,6 +197,12 @@ def _pass_notes(near: Neighbourhood) -> list[str]:
     return texts
 
 
+def _span(window: tuple[int, int]) -> str:
+    """First and last relative day."""
+    first, last = (words.number(day, 0, signed=day > 0) for day in window)
+    return f"{first} to {last}"
+
+
 def definitions(near: Neighbourhood) -> Fragment:
     """The terms of the report."""
     day = near.days[0][1]
@@ -196,12 +212,10 @@ def definitions(near: Neighbourhood) -> Fragment:
             "tiers": "by the session distance of a peer's own day zero: 0 confounded, 1 adjacent, more clean; an "
             "announcement of "
             "unknown hour counts with both sessions it may belong to, and news of every kind counts",
-            "abnormal return": f"sum over days {day.window[0]} to {day.window[1]} around {near.ticker}'s day zero of "
-            "return minus what the "
-            f"{near.model} model expects; market: {near.market}",
-            "estimation window": f"trading days {settings.estimation[0]} to {settings.estimation[1]}; days -1 to +1 "
-            "around a company's own "
-            "earnings announcements are cut",
+            "abnormal return": f"sum over days {_span(day.window)} around {near.ticker}'s day zero of "
+            f"return minus what the {near.model} model expects; market: {near.market}",
+            "estimation window": f"trading days {_span(settings.estimation)}; days {_span((-1, 1))} around a company's "
+            "own earnings announcements are cut",
             "portfolio": "equal-weighted mean return of a tier's peers, estimated as one series; days around any "
             "member's "
             "earnings are cut, and it has no return on days on which a member has none",
@@ -229,9 +243,9 @@ def ledger(near: Neighbourhood) -> Fragment:
         rows.append((reading or "day zero", "", "peers asked for", len(day.peers)))
     frame = pd.DataFrame(rows, columns=["day", "tier", "what", "peers"])
     columns: dict[str, Column | str] = {
-        "day": "",
+        "day": "day",
         "tier": "tier",
-        "what": "",
+        "what": "figures",
         "peers": Column("peers", lambda n: f"{n:,}"),
     }
     return table(frame, columns, mark=lambda row: row["what"] == "peers asked for")

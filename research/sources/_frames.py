@@ -255,7 +255,10 @@ def factors(table: Table, settings: Settings) -> pd.DataFrame:
 
 
 def bars(table: Table, settings: Settings) -> Bars:
-    """Bars within a day."""
+    """Bars within a day; a saved table of yfinance has their starts in ``Datetime``."""
+    if "ts" not in {*map(fold, map(str, table.frame)), *settings.columns.get("intraday", {})}:
+        starts = {name: "ts" for name in table.frame if fold(str(name)) == "datetime"}
+        table = Table(table.name, table.frame.rename(columns=starts), table.dates)
     table = our_names(table, "intraday", settings)
     require_columns(table, "intraday", ["ts", "close"])
     present = [name for name in (*_BAR_FIELDS, "volume") if name in table.frame]
