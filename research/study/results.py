@@ -50,10 +50,13 @@ class EventStudyResults(FittedEvents):
     @cached_property
     def index(self) -> pd.MultiIndex:
         """Index of the per-event tables."""
-        columns = ["ticker", "day_zero"]
-        if self._table.duplicated(columns).any():
-            columns.append("kind")
-        return pd.MultiIndex.from_frame(self._table[columns])
+        levels = [_level(self._tickers, self.firms), _level(self._sessions, self.grid_day)]
+        names = ["ticker", "day_zero"]
+        if len(self._parts) > 1 and self._table.duplicated(names).any():
+            kinds = pd.Index([part.kind for part in self._parts])
+            levels.append(_level(kinds, self._homes[0]))
+            names.append("kind")
+        return pd.MultiIndex(*zip(*levels, strict=True), names=names, verify_integrity=False)
 
     # -- tables -------------------------------------------------------------------------
 
@@ -96,7 +99,7 @@ class EventStudyResults(FittedEvents):
 
     def _by_day(self, values: Floats) -> pd.DataFrame:
         days = pd.Index(self.relative_days, name="relative_day")
-        return pd.DataFrame(values.copy(), index=self.index, columns=days)
+        return pd.DataFrame(values, index=self.index, columns=days, copy=True)
 
     @property
     def parameters(self) -> pd.DataFrame:
@@ -412,6 +415,15 @@ class EventStudyResults(FittedEvents):
         from research.reporting import plots  # the one import upwards, kept inside the function
 
         return plots.event_window(self, ax=ax)
+
+
+def _level(labels: pd.Index, position: NDArray[np.int64]) -> tuple[pd.Index, NDArray[np.intp]]:
+    """Those of the labels that occur, sorted, and the place of each row's among them."""
+    occurs = np.flatnonzero(np.bincount(position, minlength=len(labels)))
+    level, order = labels[occurs].sort_values(return_indexer=True)
+    place = np.empty(len(labels), dtype=np.intp)
+    place[occurs[order]] = np.arange(len(occurs))
+    return level, place[position]
 
 
 def _check_bootstrap(seed: int, draws: int) -> None:
