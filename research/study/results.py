@@ -131,13 +131,10 @@ class EventStudyResults(FittedEvents):
         days of other announcements inside the event window, comma-separated).
         """
         start, end = self.settings.estimation
-        day = self.grid_day
-        last = len(self._sessions) - 1
+        day, width = self.grid_day, len(self._sessions)
+        last = width - 1
         cut = self._merged([neighbours.days_cut(part, start, end) for part in self._parts])
-        counts = [neighbours.count(part, self._sessions, self._offset, start, end) for part in self._parts]
-        inside = [
-            neighbours.days_inside(part, self._sessions, self._offset, self.settings.window) for part in self._parts
-        ]
+        inside = [neighbours.days_inside(part, width, self._offset, self.settings.window) for part in self._parts]
         return pd.DataFrame(
             {
                 "estimation_start": self._sessions[np.clip(day + start, 0, last)],
@@ -145,7 +142,7 @@ class EventStudyResults(FittedEvents):
                 "n_observations": self._fit.n_observations,
                 "n_cut": cut,
                 "n_missing": end - start + 1 - cut - self._fit.n_observations,
-                "n_other_announcements": self._merged(counts),
+                "n_other_announcements": self.other_announcements(),
                 "other_in_window": self._merged(inside),
             },
             index=self.index,
@@ -154,11 +151,20 @@ class EventStudyResults(FittedEvents):
     def other_announcements(self) -> NDArray[np.int64]:
         """Known other announcements inside each event's estimation window; shape (n_events,)."""
         start, end = self.settings.estimation
-        return self._merged([neighbours.count(part, self._sessions, self._offset, start, end) for part in self._parts])
+        return self._merged(
+            [neighbours.count(part, len(self._sessions), self._offset, start, end) for part in self._parts]
+        )
 
     # -- windows ------------------------------------------------------------------------
 
-    def _check_window(self, start: int, end: int) -> tuple[int, int]:
+    def check_window(self, start: int, end: int) -> tuple[int, int]:
+        """A window of relative days inside the fitted one.
+
+        Raises
+        ------
+        ParameterError
+            If it is none, or reaches outside.
+        """
         window = relative_window("window", (start, end))
         if window[0] < self.settings.window[0] or window[1] > self.settings.window[1]:
             raise ParameterError(
@@ -187,7 +193,7 @@ class EventStudyResults(FittedEvents):
             ``car, se, t, df, p_value, n_days``; ``t = car / se`` is distributed t(M - k)
             under normality (METHODS 3.4, 4.1). ``t`` is NaN where ``se`` is 0.
         """
-        window = self._check_window(start, end)
+        window = self.check_window(start, end)
         car, se, n_days = self._cumulate(window, missing)
         df = self._fit.degrees_of_freedom.astype(np.float64)
         t = ratio(car, se)
@@ -227,7 +233,7 @@ class EventStudyResults(FittedEvents):
         ParameterError
             If there is neither a market return nor a reference.
         """
-        return buy_and_hold.table(self, self._check_window(start, end), reference)
+        return buy_and_hold.table(self, self.check_window(start, end), reference)
 
     def test_bhar(
         self,
@@ -376,7 +382,7 @@ class EventStudyResults(FittedEvents):
         listed = list(windows)
         if len(listed) == 2 and all(isinstance(day, int | np.integer) for day in listed):
             listed = [tuple(listed)]
-        return [self._check_window(*relative_window("windows", window)) for window in listed]
+        return [self.check_window(*relative_window("windows", window)) for window in listed]
 
     # -- yardsticks -----------------------------------------------------------------------------
 
