@@ -16,7 +16,7 @@ from research.errors import NotFoundError, ParameterError, in_words
 from research.study import buy_and_hold, inference, neighbours, single_event, testing, yardsticks
 from research.study.alignment import REASONS, when
 from research.study.fitted import FittedEvents, ratio
-from research.study.settings import relative_window
+from research.study.settings import coverage, is_whole, relative_window, whole_number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from research.study.summary import Summary
 
 Floats = NDArray[np.float64]
+
+#: One window, or several.
+Windows = Iterable[tuple[int, int]] | tuple[int, int]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -237,7 +240,7 @@ class EventStudyResults(FittedEvents):
 
     def test_bhar(
         self,
-        windows: Iterable[tuple[int, int]] | tuple[int, int],
+        windows: Windows,
         reference: Iterable[str] | Mapping[str, str] | None = None,
         seed: int = 0,
         draws: int = 9999,
@@ -250,8 +253,8 @@ class EventStudyResults(FittedEvents):
             As :meth:`test`, with the tests that need the values only, and
             ``skewness_bootstrap``.
         """
-        _check_bootstrap(seed, draws)
-        return buy_and_hold.test_table(self, self._windows(windows), reference, seed, draws)
+        seed, draws = whole_number("seed", seed, 0), whole_number("draws", draws, 1)
+        return buy_and_hold.test_table(self, self.check_windows(windows), reference, seed, draws)
 
     def path(self, event: int | str = 0, *, confidence: float = 0.95) -> pd.DataFrame:
         """Abnormal return and running CAR of one event, with confidence limits.
@@ -269,7 +272,7 @@ class EventStudyResults(FittedEvents):
             ``session, return, ar, ar_se, ar_low, ar_high, car, car_se, car_low, car_high``.
             The running CAR starts on the window's first day; NaN from the first missing day on.
         """
-        return single_event.path(self, self.locate(event), confidence)
+        return single_event.path(self, self.locate(event), coverage(confidence))
 
     def estimation_path(self, event: int | str = 0) -> pd.DataFrame:
         """Estimation window of one event, day by day.
@@ -295,6 +298,13 @@ class EventStudyResults(FittedEvents):
             if not len(found):
                 self._refuse(event)
             return int(found[0])
+        if not is_whole(event):
+            raise ParameterError(
+                "neither a position nor an event_id",
+                parameter="event",
+                value=event,
+                allowed=f"an integer below {len(self)}, or an event_id of the ledger",
+            )
         if not -len(self) <= event < len(self):
             raise NotFoundError(f"there are {len(self)} used events", parameter="event", value=event)
         return event % len(self)
@@ -328,6 +338,7 @@ class EventStudyResults(FittedEvents):
             (sd with divisor N-1, over sqrt N), limits from t(N - 1): they assume
             independent events. NaN for fewer than two events.
         """
+        confidence = coverage(confidence)
         reportable = self.reportable(self.settings.window)
         abnormal = self._abnormal[reportable]
         columns: dict[str, NDArray[Any]] = {}
@@ -346,7 +357,7 @@ class EventStudyResults(FittedEvents):
 
     def test(
         self,
-        windows: Iterable[tuple[int, int]] | tuple[int, int] = ((0, 1),),
+        windows: Windows = ((0, 1),),
         tests: str | Iterable[str] = "default",
         by: str | None = None,
         seed: int = 0,
@@ -374,15 +385,24 @@ class EventStudyResults(FittedEvents):
             definition, note``, with ``group`` first where ``by`` is given. Undefined
             statistics are NaN with a note.
         """
-        _check_bootstrap(seed, draws)
-        return testing.test_table(self, self._windows(windows), inference.resolve_tests(tests), by, seed, draws)
+        seed, draws = whole_number("seed", seed, 0), whole_number("draws", draws, 1)
+        return testing.test_table(self, self.check_windows(windows), inference.resolve_tests(tests), by, seed, draws)
 
-    def _windows(self, windows: Any) -> list[tuple[int, int]]:
-        """A list of checked windows from a list or a single pair."""
-        listed = list(windows)
-        if len(listed) == 2 and all(isinstance(day, int | np.integer) for day in listed):
-            listed = [tuple(listed)]
-        return [self.check_window(*relative_window("windows", window)) for window in listed]
+    def check_windows(self, windows: Windows) -> list[tuple[int, int]]:
+        """Windows inside the fitted one from a list of pairs or a single pair, each of them once.
+
+        Raises
+        ------
+        ParameterError
+            If one is no window, or reaches outside.
+        """
+        if isinstance(windows, str) or not isinstance(windows, Iterable):
+            listed: list[Any] = [windows]
+        else:
+            listed = list(windows)
+            if len(listed) == 2 and all(is_whole(day) for day in listed):
+                listed = [tuple(listed)]
+        return list(dict.fromkeys(self.check_window(*relative_window("windows", window)) for window in listed))
 
     # -- yardsticks -----------------------------------------------------------------------------
 
@@ -410,8 +430,14 @@ class EventStudyResults(FittedEvents):
 
     # -- showing ----------------------------------------------------------------------------
 
-    def summary(self, windows: Iterable[tuple[int, int]] | None = None) -> Summary:
-        """What was studied, what was left out, and the tests; prints well, shows well in Jupyter."""
+    def summary(self, windows: Windows | None = None) -> Summary:
+        """What was studied, what was left out, and the tests; prints well, shows well in Jupyter.
+
+        Parameters
+        ----------
+        windows : iterable of (int, int), optional
+            By default those of the declared family that were fitted (METHODS 8.2).
+        """
         from research.study.summary import Summary
 
         return Summary.of(self, windows)
@@ -430,12 +456,6 @@ def _level(labels: pd.Index, position: NDArray[np.int64]) -> tuple[pd.Index, NDA
     place = np.empty(len(labels), dtype=np.intp)
     place[occurs[order]] = np.arange(len(occurs))
     return level, place[position]
-
-
-def _check_bootstrap(seed: int, draws: int) -> None:
-    for name, value, least in (("seed", seed, 0), ("draws", draws, 1)):
-        if not isinstance(value, int | np.integer) or value < least:
-            raise ParameterError("not a number", parameter=name, value=value, allowed=f"an integer from {least}")
 
 
 def _column_means(values: Floats) -> tuple[NDArray[np.int64], Floats, Floats]:

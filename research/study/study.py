@@ -15,10 +15,10 @@ from research.events.announcements import Announcements
 from research.events.calendar import TradingCalendar
 from research.market.factors import FactorReturns
 from research.study.fitting import Fitter
-from research.study.inputs import as_announcements, check_market, check_returns
+from research.study.inputs import as_announcements, check_factors, check_market, check_returns
 from research.study.models import ExpectedReturnModel, Series, resolve_model
 from research.study.results import EventStudyResults
-from research.study.settings import Settings
+from research.study.settings import Settings, whole_number
 
 #: Fewer announcements than this in an estimation year and the cut is not doing its work.
 FEW_KNOWN = 3
@@ -105,7 +105,9 @@ class EventStudy:
         self._market = check_market(market, self._returns)
         self.market_name = None if self._market is None else str(self._market.name or "market")
         market_values = None if self._market is None else self._market.to_numpy()
-        self._series = Series(pd.DatetimeIndex(self._returns.index), market_values, _factors(factors))
+        self._series = Series(
+            pd.DatetimeIndex(self._returns.index), market_values, check_factors(factors, self._returns)
+        )
         # A model that lacks its market or factors says so now, not when it is fitted.
         self.model.design(self._series)
 
@@ -143,7 +145,7 @@ class EventStudy:
             model=self.model,
             calendar=self._calendar,
             settings=self.settings,
-            workers=workers,
+            workers=None if workers is None else whole_number("workers", workers, 1),
         ).run()
         self._warn_few_known(fitted)
         return fitted
@@ -160,10 +162,3 @@ class EventStudy:
                 ResearchWarning,
                 stacklevel=3,
             )
-
-
-def _factors(factors: pd.DataFrame | FactorReturns | None) -> FactorReturns | None:
-    """Checked factor returns."""
-    if factors is None or isinstance(factors, FactorReturns):
-        return factors
-    return FactorReturns.from_frame(factors)
