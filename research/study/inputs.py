@@ -165,9 +165,11 @@ def _check_common(labels: pd.DatetimeIndex, returns: pd.DataFrame, parameter: st
     """Refuse a series that has nothing to say on any session of the returns."""
     if labels.isin(returns.index).any():
         return
-    span = f"it spans {labels.min():%Y-%m-%d} to {labels.max():%Y-%m-%d}" if len(labels) else "all of it is missing"
+    if not len(labels):
+        raise InputError(f"the {what} is missing on every date", parameter=parameter)
     raise InputError(
-        f"no {what} on any session of the returns; {span}",
+        f"the {what} has no date in common with the returns",
         parameter=parameter,
-        remedy=f"The returns span {returns.index[0]:%Y-%m-%d} to {returns.index[-1]:%Y-%m-%d}.",
+        remedy=f"It spans {labels.min():%Y-%m-%d} to {labels.max():%Y-%m-%d}, "
+        f"the returns {returns.index[0]:%Y-%m-%d} to {returns.index[-1]:%Y-%m-%d}.",
     )
