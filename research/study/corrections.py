@@ -135,4 +135,5 @@ def _vasicek(model: VasicekModel, fit: LinearFit) -> Floats:
         mean, variance = float(beta.mean()), float(beta.var(ddof=1))
     error = fit.sigma**2 * fit.gram_inverse[:, 0, 0]
     # Written without dividing by either variance: a share without residuals keeps its beta.
-    return (mean * error + beta * variance) / (error + variance)
+    total = error + variance
+    return np.where(total > 0, (mean * error + beta * variance) / np.where(total > 0, total, 1.0), beta)

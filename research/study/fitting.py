@@ -169,7 +169,7 @@ class Fitter:
             return replace(panel, weights=self._pad(weights))
         panel = self._with_cut(self._excess(), self._pad(self.design.regressors), cut)
         if corrections.needs_neighbours(self.model):
-            panel = corrections.with_neighbours(panel, self._pad(self.design.regressors)[0])
+            panel = corrections.with_neighbours(panel, self._market_with_lag())
         return panel
 
     def _excess(self) -> Floats:
@@ -214,11 +214,23 @@ class Fitter:
             return self._with_garch(part)
         if not self.model.needs_market or not len(self.design.regressors):
             return part
-        market = self._pad(self.design.regressors)[0]
         fit = corrections.corrected(
-            self.model, part.panel, part.events, self.settings.estimation, part.fit, market, self.workers
+            self.model,
+            part.panel,
+            part.events,
+            self.settings.estimation,
+            part.fit,
+            self._market_with_lag(),
+            self.workers,
         )
         return replace(part, fit=fit)
+
+    def _market_with_lag(self) -> Floats:
+        """The padded market return, with the session before the grid where it is known."""
+        market = self._pad(self.design.regressors)[0]
+        if self.left:
+            market[self.left - 1] = self.series.market_before
+        return market
 
     def _with_errors(self, part: KindFit) -> KindFit:
         """Abnormal returns and their standard errors over the event window."""

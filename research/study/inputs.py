@@ -76,6 +76,21 @@ def _is_real(dtype: object) -> bool:
     return pd.api.types.is_float_dtype(dtype) or pd.api.types.is_integer_dtype(dtype)
 
 
+def check_logarithms(returns: pd.DataFrame, market: pd.Series | None) -> None:
+    """Refuse returns of -100%, for models that work in logs."""
+    rows, columns = np.nonzero(returns.to_numpy() == -1)
+    found = [(f"{returns.index[i]:%Y-%m-%d}", str(returns.columns[j])) for i, j in zip(rows, columns, strict=True)]
+    if market is not None:
+        found += [(f"{day:%Y-%m-%d}", "market") for day in returns.index[market.to_numpy() == -1]]
+    if found:
+        raise InputError(
+            "returns of -100% have no logarithm",
+            parameter="returns",
+            rows=offences((day, name, -1.0, "no logarithm") for day, name in found),
+            remedy="Set them to NaN, or choose a model in simple returns.",
+        )
+
+
 def _impossible_returns(values: Floats, index: pd.DatetimeIndex, columns: pd.Index) -> pd.DataFrame:
     with np.errstate(invalid="ignore"):
         where = np.argwhere(np.isinf(values) | (values < -1))
@@ -117,10 +132,12 @@ def session_labels(index: pd.Index, parameter: str) -> pd.DatetimeIndex:
     return labels
 
 
-def check_market(market: pd.Series | str | None, returns: pd.DataFrame) -> pd.Series | None:
-    """The market return on the grid of ``returns``."""
+def check_market(
+    market: pd.Series | str | None, returns: pd.DataFrame, calendar: TradingCalendar
+) -> tuple[pd.Series | None, float]:
+    """The market return on the grid of ``returns``, and on the session before it (NaN where unknown)."""
     if market is None:
-        return None
+        return None, np.nan
     if isinstance(market, str):
         if market not in returns.columns:
             raise ParameterError(
@@ -129,7 +146,7 @@ def check_market(market: pd.Series | str | None, returns: pd.DataFrame) -> pd.Se
                 value=market,
                 remedy=nearest(market, list(returns.columns)) or "Pass the market return as a Series.",
             )
-        return returns[market]
+        return returns[market], np.nan
     if isinstance(market, pd.DataFrame) and market.shape[1] == 1:
         market = market.iloc[:, 0]
     if not isinstance(market, pd.Series):
@@ -148,7 +165,10 @@ def check_market(market: pd.Series | str | None, returns: pd.DataFrame) -> pd.Se
             remedy=DECIMALS,
         )
     _check_common(labels[~np.isnan(values)], returns, "market", "market return")
-    return pd.Series(values, index=labels, name=market.name).reindex(returns.index)
+    checked = pd.Series(values, index=labels, name=market.name)
+    earlier = calendar.sessions[: calendar.sessions.searchsorted(returns.index[0])]
+    before = checked.get(earlier[-1], np.nan) if len(earlier) else np.nan
+    return checked.reindex(returns.index), float(before)
 
 
 def check_factors(factors: pd.DataFrame | FactorReturns | None, returns: pd.DataFrame) -> FactorReturns | None:
