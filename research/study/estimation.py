@@ -234,8 +234,8 @@ def _fit_chunk(panel: Panel, events: Events, estimation: tuple[int, int], fit: L
     y = estimation_returns(panel, events, estimation)
     missing = np.isnan(y)
     present = (~missing).astype(np.float64)
-    np.copyto(y, 0.0, where=missing)
-    m = present.sum(axis=1)
+    np.putmask(y, missing, 0.0)
+    m = np.einsum("ij->i", present)
     # Rows without an observation are settled below; 1 keeps the arithmetic quiet.
     m_safe = np.maximum(m, 1.0)
 

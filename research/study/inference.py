@@ -92,7 +92,7 @@ def run_tests(sample: WindowSample, names: Sequence[str]) -> list[TestResult]:
 
 
 def _across_events(outcome: TestResult) -> TestResult:
-    """A test across events says nothing of one, whatever its formula gives (METHODS 0: N < 2 is undefined)."""
+    """A test across events says nothing of one, whatever its formula gives: NaN with a note."""
     if outcome.n_events >= 2 or math.isnan(outcome.statistic):
         return outcome
     note = joined(outcome.note, "needs at least 2 events")
