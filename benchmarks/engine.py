@@ -128,7 +128,7 @@ def memory_floor(results: es.EventStudyResults) -> float:
     """Seconds of reading every estimation window of returns once, as a sum over each run."""
     part = results._parts[0]
     windows = np.lib.stride_tricks.sliding_window_view(
-        part.panel.y_estimation, ESTIMATION[1] - ESTIMATION[0] + 1, axis=1
+        part.panel.y, ESTIMATION[1] - ESTIMATION[0] + 1, axis=1
     )
     out = np.empty(len(part.firm))
 
