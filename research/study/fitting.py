@@ -44,13 +44,31 @@ class Known:
         return alignment.cut_counts(self.firm, self.day, *self.shape)
 
 
+def padded(values: Floats, padding: tuple[int, int]) -> Floats:
+    """A copy of the values with columns of NaN before and after those of the last axis."""
+    left, right = padding
+    end = left + values.shape[-1]
+    out = np.empty((*values.shape[:-1], end + right))
+    out[..., :left] = out[..., end:] = np.nan
+    out[..., left:end] = values
+    return out
+
+
 @dataclass(frozen=True)
 class Fitter:
-    """Checked inputs of a study, and the steps from them to its results."""
+    """Checked inputs of a study, and the steps from them to its results.
+
+    Attributes
+    ----------
+    returns : DataFrame, sessions x tickers
+    raw : ndarray of shape (n_firms, n_columns)
+        The same, firm-major and padded as the settings say.
+    """
 
     events: Announcements
     known: Announcements
     returns: pd.DataFrame
+    raw: Floats
     series: Series
     market_name: str | None
     model: ExpectedReturnModel
@@ -97,29 +115,15 @@ class Fitter:
 
     @property
     def left(self) -> int:
-        """Columns before the first session, so that every window lies inside."""
-        return max(0, -self.settings.estimation[0], -self.settings.window[0])
-
-    @property
-    def _right(self) -> int:
-        return max(0, self.settings.window[1], self.settings.estimation[1])
+        """Columns before the first session."""
+        return self.settings.padding[0]
 
     def _pad(self, values: Floats) -> Floats:
-        """Values with NaN columns on both sides of the last axis."""
-        end = self.left + values.shape[-1]
-        padded = np.empty((*values.shape[:-1], end + self._right))
-        padded[..., : self.left] = padded[..., end:] = np.nan
-        padded[..., self.left : end] = values
-        return padded
+        return padded(values, self.settings.padding)
 
     def _inside(self, padded: Floats) -> Floats:
         """The sessions of a padded array, as a view."""
         return padded[..., self.left : self.left + len(self.series.sessions)]
-
-    @cached_property
-    def raw(self) -> Floats:
-        """Returns, firm-major and padded."""
-        return self._pad(self.returns.to_numpy().T)
 
     @cached_property
     def _known_by_kind(self) -> dict[str, Known]:

@@ -23,7 +23,7 @@ def as_announcements(events: Announcements | pd.DataFrame) -> Announcements:
 
 
 def check_returns(returns: pd.DataFrame, calendar: TradingCalendar) -> pd.DataFrame:
-    """A float copy on every session of the span; one error for whatever cannot be used."""
+    """Floats on every session of the span, perhaps a view; one error for whatever cannot be used."""
     if not isinstance(returns, pd.DataFrame) or returns.empty:
         raise InputError("no returns", parameter="returns", remedy="Pass a DataFrame, sessions x tickers.")
     if returns.columns.nlevels > 1:

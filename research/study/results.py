@@ -82,9 +82,13 @@ class EventStudyResults(FittedEvents):
         reasons = self._aligned.table["reason"]
         return reasons[reasons != ""].value_counts().rename("events")
 
-    @cached_property
+    @property
     def events(self) -> pd.DataFrame:
-        """The used announcements with all their covariates, indexed like the other tables."""
+        """The used announcements with all their covariates, indexed like the other tables; a copy."""
+        return self._event_table.copy()
+
+    @cached_property
+    def _event_table(self) -> pd.DataFrame:
         frame = self._covariates.iloc[self._rows].copy()
         frame["timing"] = self._table["timing"].to_numpy()
         frame["day_zero"] = self._table["day_zero"].to_numpy()
@@ -122,7 +126,7 @@ class EventStudyResults(FittedEvents):
     def _slope_names(self) -> tuple[str, ...]:
         return self.model.slope_names
 
-    @cached_property
+    @property
     def diagnostics(self) -> pd.DataFrame:
         """The estimation window of each event and what was cut from it.
 
@@ -133,6 +137,10 @@ class EventStudyResults(FittedEvents):
         (known ones whose day zero lies in the window) and ``other_in_window`` (relative
         days of other announcements inside the event window, comma-separated).
         """
+        return self._diagnostics.copy()
+
+    @cached_property
+    def _diagnostics(self) -> pd.DataFrame:
         start, end = self.settings.estimation
         day, width = self.grid_day, len(self._sessions)
         last = width - 1

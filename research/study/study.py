@@ -14,7 +14,7 @@ from research.errors import ParameterError, ResearchWarning
 from research.events.announcements import Announcements
 from research.events.calendar import TradingCalendar
 from research.market.factors import FactorReturns
-from research.study.fitting import Fitter
+from research.study.fitting import Fitter, padded
 from research.study.inputs import as_announcements, check_factors, check_logarithms, check_market, check_returns
 from research.study.models import ExpectedReturnModel, Series, TradeToTradeModel, resolve_model
 from research.study.results import EventStudyResults
@@ -101,7 +101,13 @@ class EventStudy:
             )
         self.events = as_announcements(events)
         self.known_announcements = self.events if known_announcements is None else as_announcements(known_announcements)
-        self._returns = check_returns(returns, self._calendar)
+        checked = check_returns(returns, self._calendar)
+        # The one copy, laid out as the kernels read it; the frame is a view of it.
+        self._raw = padded(checked.to_numpy().T, self.settings.padding)
+        left = self.settings.padding[0]
+        self._returns = pd.DataFrame(
+            self._raw[:, left : left + len(checked)].T, index=checked.index, columns=checked.columns, copy=False
+        )
         self._market, before = check_market(market, self._returns, self._calendar)
         self.market_name = None if self._market is None else str(self._market.name or "market")
         market_values = None if self._market is None else self._market.to_numpy()
@@ -112,6 +118,13 @@ class EventStudy:
             check_logarithms(self._returns, self._market)
         # A model that lacks its market or factors says so now, not when it is fitted.
         self.model.design(self._series)
+
+        self._sealed = True
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if getattr(self, "_sealed", False):
+            raise AttributeError(f"an EventStudy is immutable; cannot set {name!r}")
+        object.__setattr__(self, name, value)
 
     def __repr__(self) -> str:
         return (
@@ -142,6 +155,7 @@ class EventStudy:
             events=self.events,
             known=self.known_announcements,
             returns=self._returns,
+            raw=self._raw,
             series=self._series,
             market_name=self.market_name,
             model=self.model,
