@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -10,7 +9,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from research.errors import ResearchWarning
 from research.events.announcements import Announcements
 from research.events.calendar import TradingCalendar
 from research.study import alignment, corrections, estimation, garch, peers, thin_trading
@@ -20,6 +18,9 @@ from research.study.results import EventStudyResults
 from research.study.settings import Settings
 
 Floats = NDArray[np.float64]
+
+#: What the ledger says of events that are used, but whose likelihood found no maximum.
+UNCONVERGED = "GARCH estimation did not converge: no estimates"
 
 
 @dataclass(frozen=True)
@@ -189,12 +190,12 @@ class Fitter:
         kept = self._exclude_unusable(aligned, rows, panel, events, fit)
         events, fit = events.part(kept), estimation.select(fit, kept)
         part = KindFit(kind, rows[kept], panel, events, fit, (known.firm, known.day))
-        return self._with_errors(self._corrected(part))
+        return self._with_errors(self._corrected(aligned, part))
 
-    def _corrected(self, part: KindFit) -> KindFit:
+    def _corrected(self, aligned: alignment.Alignment, part: KindFit) -> KindFit:
         """The model's own estimates where they are not the least-squares ones."""
         if isinstance(self.model, GarchModel):
-            return self._with_garch(part)
+            return self._with_garch(aligned, part)
         if not self.model.needs_market or not len(self.design.regressors):
             return part
         fit = corrections.corrected(
@@ -224,20 +225,15 @@ class Fitter:
             errors = np.where(np.isnan(abnormal), np.nan, np.sqrt(part.variance))
         return replace(part, abnormal=abnormal, errors=errors)
 
-    def _with_garch(self, part: KindFit) -> KindFit:
-        """Maximum-likelihood estimates, event by event, and forecast variances."""
+    def _with_garch(self, aligned: alignment.Alignment, part: KindFit) -> KindFit:
+        """Maximum-likelihood estimates, event by event, and forecast variances; a remark where there are none."""
         (first, last), (start, end) = self.settings.window, self.settings.estimation
         ahead = np.arange(first, last + 1) - end
         y = estimation.estimation_returns(part.panel, part.events, (start, end))
         x = estimation.event_regressors(part.panel, part.events, (start, end))[:, :, 0]
         fits = [garch.fit(own[~np.isnan(own)], market[~np.isnan(own)], ahead) for own, market in zip(y, x, strict=True)]
-        failed = sum(not one.converged for one in fits)
-        if failed:
-            warnings.warn(
-                f"GARCH estimation did not converge for {failed} of {len(fits)} events; they have no estimates",
-                ResearchWarning,
-                stacklevel=2,
-            )
+        failed = np.array([not one.converged for one in fits], dtype=bool)
+        aligned.remark(part.rows[failed], UNCONVERGED)
         columns = {
             name: np.array([getattr(one, name) if one.converged else np.nan for one in fits])
             for name in ("alpha", "beta", "omega", "a", "b")

@@ -16,7 +16,7 @@ from research.events.calendar import TradingCalendar
 from research.market.factors import FactorReturns
 from research.study.fitting import Fitter, padded
 from research.study.inputs import as_announcements, check_factors, check_logarithms, check_market, check_returns
-from research.study.models import ExpectedReturnModel, Series, TradeToTradeModel, resolve_model
+from research.study.models import ExpectedReturnModel, GarchModel, Series, TradeToTradeModel, resolve_model
 from research.study.results import EventStudyResults
 from research.study.settings import Settings, whole_number
 
@@ -149,7 +149,8 @@ class EventStudy:
         -----
         ResearchWarning
             When events have fewer than three other announcements known in their
-            estimation window, since the cut then cannot do its work.
+            estimation window, since the cut then cannot do its work; when the likelihood
+            of a GARCH model found no maximum for some.
         """
         fitted = Fitter(
             events=self.events,
@@ -164,6 +165,7 @@ class EventStudy:
             workers=None if workers is None else whole_number("workers", workers, 1),
         ).run()
         self._warn_few_known(fitted)
+        self._warn_unconverged(fitted)
         return fitted
 
     def _warn_few_known(self, results: EventStudyResults) -> None:
@@ -175,6 +177,18 @@ class EventStudy:
                 f"{few} of {len(results)} events have fewer than {FEW_KNOWN} other announcements "
                 "known in their estimation window, so the cut of own announcements cannot do its work there; "
                 "pass known_announcements= with every announcement of these firms",
+                ResearchWarning,
+                stacklevel=3,
+            )
+
+    def _warn_unconverged(self, results: EventStudyResults) -> None:
+        if not isinstance(self.model, GarchModel):
+            return
+        failed = int(results.parameters["omega"].isna().sum())
+        if failed:
+            warnings.warn(
+                f"GARCH estimation did not converge for {failed} of {len(results)} events; "
+                "they have no estimates, and the ledger names them",
                 ResearchWarning,
                 stacklevel=3,
             )
