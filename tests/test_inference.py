@@ -409,6 +409,23 @@ def test_a_single_event_gives_nan_rows_with_a_note(panel):
     np.testing.assert_allclose(summary.means["high"].iloc[0], own["car"] + half)
 
 
+def test_a_summary_says_when_there_are_too_few_events_or_dates(panel, results):
+    assert not any("too few" in text for text in results.summary().verdicts)
+    frame = panel.announcements.frame
+    some = es.EventStudy(
+        panel.announcements.select((frame["ticker"] == "F05").to_numpy() & (np.arange(len(frame)) % 2 == 0)),
+        panel.returns,
+        market=panel.market,
+        known_announcements=panel.announcements,
+        min_observations=60,
+    ).fit()
+    summary = some.summary([(0, 1)])
+    n = len(some.car(0, 1)["car"].dropna())
+    assert 4 < n < 10
+    assert summary.verdicts[0].endswith(f"; {n} events are too few to rest a conclusion on")
+    assert summary.means["n_dates"].tolist() == [n]
+
+
 def test_all_events_on_one_date(panel):
     day = panel.returns.index[700].strftime("%Y-%m-%d")
     frame = pd.DataFrame({"ticker": [f"F{i:02d}" for i in range(3, 12)], "announced_at": day, "session": "bmo"})
@@ -418,6 +435,7 @@ def test_all_events_on_one_date(panel):
         assert np.isnan(table.loc[name, "statistic"])
         assert "2 dates" in table.loc[name, "note"]
     assert np.isfinite(table.loc["adjusted_bmp_t", "statistic"])
+    assert results.summary([(0, 1)]).verdicts[0].endswith("; 8 events on 1 date are too few to rest a conclusion on")
     r = [
         float(table.loc[f"adjusted_bmp_t{kind}", "definition"].split("r = ")[1].split(",")[0])
         for kind in ("", "_calendar")

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 #: Level of the verdicts in words.
 ALPHA = 0.05
 
+#: With fewer events or dates a design cannot answer, and the verdict says so (METHODS 8.9).
+FEWEST_EVENTS, FEWEST_DATES = 10, 5
+
 #: Of the interval beside a mean.
 COVERAGE = 0.95
 
@@ -37,7 +40,7 @@ class Summary:
         Input, used, and excluded events by reason.
     means : DataFrame
         Per window: mean CAR, standard error and 95% limits (cross-sectional, t(N - 1); of
-        one event its own, t(M - k)), share positive, N.
+        one event its own, t(M - k)), share positive, events, and the dates they fall on.
     tests : DataFrame
         As :meth:`EventStudyResults.test` returns them.
     verdicts : list of str
@@ -116,7 +119,9 @@ def _verdict(row: Any, tests: pd.DataFrame) -> str:
     if len(against):
         singular, plural = ("does not reject", "do not reject") if rejects else ("rejects", "reject")
         text += f"; the tests disagree: {', '.join(against)} {singular if len(against) == 1 else plural}"
-    return text
+    counts = ((row.n_events, FEWEST_EVENTS, "event"), (row.n_dates, FEWEST_DATES, "date"))
+    few = [f"{n} {what}{'' if n == 1 else 's'}" for n, least, what in counts if n < least]
+    return f"{text}; {' on '.join(few)} are too few to rest a conclusion on" if few else text
 
 
 def _interval(row: Any) -> str:
@@ -166,9 +171,11 @@ def _means(results: EventStudyResults, windows: list[tuple[int, int]]) -> pd.Dat
                 "high": mean + half,
                 "positive": (car > 0).mean() if n else np.nan,
                 "n_events": n,
+                "n_dates": table.index.get_level_values("day_zero").nunique(),
             }
         )
-    return pd.DataFrame(rows, columns=["window", "mean_car", "se", "low", "high", "positive", "n_events"])
+    columns = ["window", "mean_car", "se", "low", "high", "positive", "n_events", "n_dates"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _percent(means: pd.DataFrame) -> pd.DataFrame:
