@@ -239,6 +239,19 @@ def test_garch_forecast_is_the_iterated_recursion():
     np.testing.assert_allclose(garch.forecast(h, e, omega, a, b, np.array([1, 2, 3])), [one, two, three], rtol=1e-12)
 
 
+def test_many_maxima_show_a_progress_bar_on_stderr(panel, capsys, monkeypatch):
+    few = es.EventStudy(
+        panel.announcements.for_ticker("F05"), panel.returns, "garch", panel.market, min_observations=60
+    )
+    few.fit()
+    assert capsys.readouterr() == ("", "")
+    monkeypatch.setattr("research.study.fitting.SLOW_FROM", 5)
+    few.fit()
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "GARCH" in shown.err
+
+
 def test_garch_study_standardises_by_the_forecast(panel):
     few = panel.announcements.for_ticker("F05")
     results = es.EventStudy(few, panel.returns, "garch", panel.market, min_observations=60).fit()

@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from research.events.announcements import Announcements
 from research.events.calendar import TradingCalendar
@@ -18,6 +19,9 @@ from research.study.results import EventStudyResults
 from research.study.settings import Settings
 
 Floats = NDArray[np.float64]
+
+#: From this many events on the search for GARCH's maxima, some 15 ms each, shows a progress bar.
+SLOW_FROM = 1000
 
 #: What the ledger says of events that are used, but whose likelihood found no maximum.
 UNCONVERGED = "GARCH estimation did not converge: no estimates"
@@ -231,7 +235,8 @@ class Fitter:
         ahead = np.arange(first, last + 1) - end
         y = estimation.estimation_returns(part.panel, part.events, (start, end))
         x = estimation.event_regressors(part.panel, part.events, (start, end))[:, :, 0]
-        fits = [garch.fit(own[~np.isnan(own)], market[~np.isnan(own)], ahead) for own, market in zip(y, x, strict=True)]
+        pairs = tqdm(zip(y, x, strict=True), "GARCH", len(y), leave=False, unit=" events", disable=len(y) < SLOW_FROM)
+        fits = [garch.fit(own[~np.isnan(own)], market[~np.isnan(own)], ahead) for own, market in pairs]
         failed = np.array([not one.converged for one in fits], dtype=bool)
         aligned.remark(part.rows[failed], UNCONVERGED)
         columns = {
