@@ -270,6 +270,22 @@ def test_known_announcements_decide_the_cut(panel):
     assert alone.parameters["n_observations"].iloc[0] - told.parameters["n_observations"].iloc[0] in (8, 9)
 
 
+@pytest.mark.parametrize("hours", ["known", "some unknown"])
+def test_the_events_are_the_known_announcements_unless_others_are_given(panel, hours):
+    frame = panel.announcements.frame[["ticker", "announced_at"]].copy()
+    frame["kind"] = np.where(np.arange(len(frame)) % 4 == 0, "product", "earnings")
+    if hours != "known":
+        frame["announced_at"] = frame["announced_at"].astype(object)
+        frame.loc[::5, "announced_at"] = panel.announcements.frame["announced_on"].dt.strftime("%Y-%m-%d")[::5]
+    events, same = es.Announcements.from_frame(frame), es.Announcements.from_frame(frame)
+    choices = {"market": panel.market, "min_observations": 60}
+    by_default = es.EventStudy(events, panel.returns, **choices).fit()
+    told = es.EventStudy(events, panel.returns, known_announcements=same, **choices).fit()
+    pd.testing.assert_frame_equal(by_default.abnormal_returns, told.abnormal_returns)
+    pd.testing.assert_frame_equal(by_default.diagnostics, told.diagnostics)
+    assert by_default.diagnostics["n_cut"].sum() > 100
+
+
 def test_market_can_be_a_column(panel):
     returns = panel.returns.assign(MKT=panel.market)
     by_name = es.EventStudy(panel.announcements, returns, market="MKT", min_observations=60).fit()

@@ -235,14 +235,31 @@ def known_days(
     placed = [(keep, timed)]
     if unknown_hour.any():
         placed.append((unknown_hour, time_events(known, calendar, "next-session")))
-    keys = []
-    for asked, one in placed:
-        day = _grid_position(sessions, pd.DatetimeIndex(one["day_zero"]))
-        inside = asked & (day >= 0) & (day < len(sessions))
-        keys.append(firm[inside] * len(sessions) + day[inside])
-    ordered = np.sort(np.concatenate(keys))
+    days = [_grid_position(sessions, pd.DatetimeIndex(one["day_zero"])) for _, one in placed]
+    rows = [np.flatnonzero(asked) for asked, _ in placed]
+    return _distinct(
+        np.concatenate([firm[some] for some in rows]),
+        np.concatenate([day[some] for day, some in zip(days, rows, strict=True)]),
+        len(sessions),
+    )
+
+
+def aligned_days(aligned: Alignment, kind: str, n_sessions: int) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
+    """What :func:`known_days` returns for announcements that were aligned; None if some are of unknown hour."""
+    if (aligned.table["timing"] == "unknown").any():
+        return None
+    rows = np.flatnonzero((aligned.table["kind"] == kind).to_numpy() & (aligned.firm >= 0))
+    return _distinct(aligned.firm[rows], aligned.day[rows], n_sessions)
+
+
+def _distinct(
+    firm: NDArray[np.int64], day: NDArray[np.int64], n_sessions: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Pairs on the grid, sorted and each of them once."""
+    inside = (day >= 0) & (day < n_sessions)
+    ordered = np.sort(firm[inside] * n_sessions + day[inside])
     distinct = ordered[np.diff(ordered, prepend=-1) != 0]
-    return distinct // len(sessions), distinct % len(sessions)
+    return distinct // n_sessions, distinct % n_sessions
 
 
 def cut_counts(firm: NDArray[np.int64], day: NDArray[np.int64], n_firms: int, n_sessions: int) -> NDArray[np.int8]:

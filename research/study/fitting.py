@@ -130,17 +130,13 @@ class Fitter:
         """The sessions of a padded array, as a view."""
         return padded[..., self.left : self.left + len(self.series.sessions)]
 
-    @cached_property
-    def _known_by_kind(self) -> dict[str, Known]:
-        return {}
-
-    def _known(self, kind: str) -> Known:
-        if kind not in self._known_by_kind:
-            firm, day = alignment.known_days(
-                self.known, kind, self.series.sessions, self.returns.columns, self.calendar
-            )
-            self._known_by_kind[kind] = Known(firm, day, self.returns.shape[::-1])
-        return self._known_by_kind[kind]
+    def _known(self, aligned: alignment.Alignment, kind: str) -> Known:
+        """Every known announcement of a kind; the events themselves are on the grid already."""
+        sessions = self.series.sessions
+        found = alignment.aligned_days(aligned, kind, len(sessions)) if self.known is self.events else None
+        if found is None:
+            found = alignment.known_days(self.known, kind, sessions, self.returns.columns, self.calendar)
+        return Known(*found, self.returns.shape[::-1])
 
     # -- one kind ------------------------------------------------------------------------------
 
@@ -186,7 +182,7 @@ class Fitter:
 
     def _fit_kind(self, aligned: alignment.Alignment, rows: NDArray[np.intp], kind: str) -> KindFit:
         """Kernel input and output for the events of one kind."""
-        firm, day, known = aligned.firm[rows], aligned.day[rows], self._known(kind)
+        firm, day, known = aligned.firm[rows], aligned.day[rows], self._known(aligned, kind)
         panel = self._panel(firm, day, known)
         row = np.arange(len(rows)) if isinstance(self.model, MatchedModel) else firm
         events = estimation.Events(row, day + self.left, owner=firm)
