@@ -17,7 +17,7 @@ from research.study.models import (
     TradeToTradeModel,
     VasicekModel,
 )
-from research.study.thin_trading import since_last_trade, spans
+from research.study.thin_trading import since_last_trade, spans, weighted
 from tests import oracles
 from tests.panels import ragged_panel
 
@@ -113,6 +113,48 @@ def test_scholes_williams_is_the_ratio_of_three_simple_slopes(panel):
         np.testing.assert_allclose(results.abnormal_returns.loc[:, 0].iloc[i], ar, rtol=1e-9, atol=1e-13)
 
 
+@pytest.mark.parametrize("model", ["scholes-williams", "dimson"])
+def test_the_markets_lag_is_read_from_before_the_first_return(panel, model):
+    """The market series is longer than the returns: the first session of the grid has a lag."""
+    event = panel.announcements.for_ticker("F05")
+    late = panel.returns.iloc[200:]
+    day = late.index[0]
+    full = es.EventStudy(event, late, model, panel.market, min_observations=60).fit()
+    cut_off = es.EventStudy(event, late, model, panel.market[day:], min_observations=60).fit()
+    first = [i for i, zero in enumerate(full.index.get_level_values(1)) if late.index.get_loc(zero) <= 250]
+    more = full.parameters["n_observations"] - cut_off.parameters["n_observations"]
+    assert first
+    assert (more.iloc[first] == 1).all()
+    i, x = first[0], panel.market.to_numpy()
+    y, _ = full.estimation_data(np.array([i]))
+    zero = panel.returns.index.get_loc(full.index[i][1])
+    rows = [p for p in range(zero - 250, zero - 10) if p >= 0 and not np.isnan(y[0][p - zero + 250])]
+    assert rows[0] == 200
+    values = panel.returns["F05"].to_numpy()[rows]
+    rows = np.array(rows)
+    if model == "scholes-williams":
+        total = sum(slope(values, x[rows + j])[1] for j in (-1, 0, 1))
+        beta = total / (1 + 2 * np.corrcoef(x[rows], x[rows - 1])[0, 1])
+    else:
+        beta = slope(values, x[rows - 1], x[rows], x[rows + 1])[1:].sum()
+    np.testing.assert_allclose(full.parameters["beta"].iloc[i], beta, rtol=1e-9)
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("exact", [0.0, 1.3])
+def test_shares_without_residuals_raise_no_flood_of_warnings(panel, exact):
+    returns = panel.returns.assign(F05=exact * panel.market)
+    few = panel.announcements.for_ticker("F05")
+    with pytest.warns(es.ResearchWarning, match="did not converge for"):
+        garch_results = es.EventStudy(few, returns, "garch", panel.market, min_observations=60).fit()
+    assert garch_results.parameters[["alpha", "beta", "omega", "a", "b"]].isna().all(axis=None)
+    assert garch_results.test([(0, 1)])["statistic"].isna().all()
+    used = garch_results.ledger[garch_results.ledger["status"] == "used"]
+    assert used["detail"].str.startswith("GARCH estimation did not converge").all()
+    shrunk = es.EventStudy(few, returns, "vasicek", panel.market, min_observations=60).fit()
+    np.testing.assert_allclose(shrunk.parameters["beta"], exact, atol=1e-12)
+
+
 @pytest.mark.parametrize("fowler_rorke", [False, True])
 def test_dimson_sums_the_slopes_of_one_regression(panel, fowler_rorke):
     results = study(panel, DimsonModel(fowler_rorke=fowler_rorke))
@@ -197,6 +239,19 @@ def test_garch_forecast_is_the_iterated_recursion():
     np.testing.assert_allclose(garch.forecast(h, e, omega, a, b, np.array([1, 2, 3])), [one, two, three], rtol=1e-12)
 
 
+def test_many_maxima_show_a_progress_bar_on_stderr(panel, capsys, monkeypatch):
+    few = es.EventStudy(
+        panel.announcements.for_ticker("F05"), panel.returns, "garch", panel.market, min_observations=60
+    )
+    few.fit()
+    assert capsys.readouterr() == ("", "")
+    monkeypatch.setattr("research.study.fitting.SLOW_FROM", 5)
+    few.fit()
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "GARCH" in shown.err
+
+
 def test_garch_study_standardises_by_the_forecast(panel):
     few = panel.announcements.for_ticker("F05")
     results = es.EventStudy(few, panel.returns, "garch", panel.market, min_observations=60).fit()
@@ -239,6 +294,25 @@ def test_matched_returns_leave_out_the_firm_and_neighbouring_announcers(panel):
     assert set(lost["reason"]) == {"missing-market"}
 
 
+@pytest.mark.parametrize("missing", [None, np.nan])
+def test_a_missing_group_is_no_group(panel, missing):
+    groups = {f"F{i:02d}": "one" if i < 6 else missing for i in range(12)}
+    results = study(panel, MatchedModel(pd.Series(groups)))
+    used = set(results.index.get_level_values("ticker"))
+    assert used
+    assert used <= {f"F{i:02d}" for i in range(6)}
+    held = results.bhar(0, 1, reference=groups)
+    assert held["bhar"].notna().sum() > 10
+    whole = study(panel, "market").bhar(0, 1, reference=groups)
+    assert whole.loc["F07", "bhar"].isna().all()
+
+
+@pytest.mark.parametrize("groups", [{}, ["F01"], None])
+def test_matching_needs_a_mapping(groups):
+    with pytest.raises(es.ParameterError, match="no groups"):
+        MatchedModel(groups)
+
+
 # -- thin trading --------------------------------------------------------------------------------
 
 
@@ -249,6 +323,26 @@ def test_since_last_trade_and_spans():
     assert returns.isna().tolist() == [True, True, False, False, True, True, True, True]
     assert since_last_trade(levels, max_gap=4)["A"].iloc[-1] == pytest.approx(13 / 12.6 - 1)
     np.testing.assert_array_equal(spans(np.array([[0.1, np.nan, 0.2, 0.05]])), [[1, np.nan, 2, 1]])
+
+
+def test_a_return_after_a_long_gap_has_no_span():
+    """Trades on sessions 0, 1, 14, 15: the return of 14 is missing, and that of 15 spans one session, not 14."""
+    levels = pd.DataFrame({"A": np.full(20, np.nan)})
+    levels.loc[[0, 1, 14, 15, 16], "A"] = [10.0, 11.0, 12.0, 12.6, 12.5]
+    market = np.linspace(-0.01, 0.01, 20)
+    returns = since_last_trade(levels).to_numpy().T
+    assert np.flatnonzero(np.isfinite(returns[0])).tolist() == [1, 15, 16]
+    y, regressors, weights = weighted(returns, market)
+    assert np.flatnonzero(np.isfinite(y[0])).tolist() == [1, 16]
+    assert weights[0, 16] == 1
+    np.testing.assert_allclose(regressors[:, 0, 16], [1, np.log1p(market[16])], rtol=1e-12)
+    # With a longer gap allowed the return of 14 exists and spans 13 sessions.
+    long = since_last_trade(levels, max_gap=13).to_numpy().T
+    y, regressors, weights = weighted(long, market, max_gap=13)
+    np.testing.assert_allclose(weights[0, [14, 15]], [np.sqrt(13), 1])
+    np.testing.assert_allclose(regressors[1, 0, 14], np.log1p(market[2:15]).sum() / np.sqrt(13), rtol=1e-12)
+    with pytest.raises(es.ParameterError, match="max_gap"):
+        TradeToTradeModel(max_gap=0)
 
 
 def test_trade_to_trade_agrees_with_weighted_least_squares():
@@ -334,6 +428,12 @@ def test_capm_falls_back_on_the_market_return(panel, factors):
     both = study(panel, "capm", factors=factors)
     without = study(panel, "capm", factors=factors[["RF"]])
     np.testing.assert_allclose(both.parameters["beta"], without.parameters["beta"], rtol=1e-9)
+
+
+def test_one_factor_may_be_named_by_itself(panel, factors):
+    assert FactorModel("SMB") == FactorModel(["SMB"])
+    results = study(panel, FactorModel("SMB"), factors=factors)
+    assert list(results.parameters.columns[:2]) == ["alpha", "SMB"]
 
 
 def test_unknown_model_suggests_the_nearest(panel):

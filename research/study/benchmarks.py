@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from research.errors import NotFoundError, ParameterError, in_words
 from research.events.announcements import Announcements
 from research.events.calendar import TradingCalendar
 from research.study.models import resolve_model
@@ -38,6 +39,8 @@ def clean_peers(
         A peer must have a return on day zero.
     ticker : str
         The announcer, never its own peer.
+    day_zero : Timestamp
+        A session of ``calendar``.
     candidates : iterable of str, optional
         By default every column of ``returns``.
 
@@ -45,9 +48,14 @@ def clean_peers(
     -------
     list of str
         In the order of the candidates.
+
+    Raises
+    ------
+    InputError
+        If ``day_zero`` is no session.
     """
-    position = calendar.sessions.searchsorted(day_zero)
-    near = calendar.sessions[position - NEIGHBOURHOOD : position + NEIGHBOURHOOD + 1]
+    position = int(calendar.position([day_zero])[0])
+    near = calendar.sessions[max(position - NEIGHBOURHOOD, 0) : position + NEIGHBOURHOOD + 1]
     busy: set[str] = set()
     for policy in ("same-session", "next-session"):
         timed = announcements.timed(unknown_timing=policy)
@@ -61,9 +69,21 @@ def equal_weighted(returns: pd.DataFrame, members: Iterable[str], name: str = "p
     """Equal-weighted mean return of a fixed set of firms.
 
     NaN on sessions on which any member has no return: a benchmark whose membership
-    changes from day to day would put that change into the abnormal return.
+    changes from day to day would put that change into the abnormal return. NaN throughout
+    without a member.
+
+    Raises
+    ------
+    NotFoundError
+        For members that are no column of ``returns``; all of them are named.
     """
-    part = returns[list(members)]
+    chosen = [members] if isinstance(members, str) else list(members)
+    unknown = [one for one in chosen if one not in returns.columns]
+    if unknown:
+        raise NotFoundError(
+            "no returns of " + in_words(unknown), parameter="members", allowed=in_words(returns.columns, 10)
+        )
+    part = returns[chosen]
     values = part.to_numpy()
     return pd.Series(values.mean(axis=1) if values.shape[1] else np.nan, index=part.index, name=name)
 
@@ -93,9 +113,29 @@ def side_by_side(
         ``label, model, benchmark, ar, se, low, high, t, p_value, n_observations, note``, one row
         a combination; 95% limits from t(M - k). A combination that cannot be estimated has
         NaN and the ledger's reason as its note.
+
+    Raises
+    ------
+    NotFoundError
+        If no announcement has this ``event_id``.
+    ParameterError
+        If there is no model, or a model needs a benchmark and there is none.
     """
+    if not (announcements.frame["event_id"] == event_id).any():
+        raise NotFoundError(
+            "no event has this id",
+            parameter="event_id",
+            value=event_id,
+            allowed=in_words(announcements.frame["event_id"], 10),
+        )
+    chosen = [resolve_model(name) for name in ([models] if isinstance(models, str) else models)]
+    if not chosen:
+        raise ParameterError("no model", parameter="models", allowed="at least one")
+    needing = [model.name for model in chosen if model.needs_market]
+    if needing and not benchmarks:
+        raise ParameterError(f"{in_words(needing)} compare with a benchmark, and there is none", parameter="benchmarks")
     rows = []
-    for model in (resolve_model(name) for name in models):
+    for model in chosen:
         pairs = benchmarks.items() if model.needs_market else [("none", None)]
         for label, benchmark in pairs:
             results = EventStudy(announcements, returns, model, benchmark, **choices).fit()

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from tqdm import tqdm
 
-from research.errors import ResearchWarning
 from research.events.announcements import Announcements
 from research.events.calendar import TradingCalendar
 from research.study import alignment, corrections, estimation, garch, peers, thin_trading
@@ -20,6 +19,12 @@ from research.study.results import EventStudyResults
 from research.study.settings import Settings
 
 Floats = NDArray[np.float64]
+
+#: From this many events on the search for GARCH's maxima, some 15 ms each, shows a progress bar.
+SLOW_FROM = 1000
+
+#: What the ledger says of events that are used, but whose likelihood found no maximum.
+UNCONVERGED = "GARCH estimation did not converge: no estimates"
 
 
 @dataclass(frozen=True)
@@ -43,28 +48,32 @@ class Known:
         """How many of them claim a session for their days -1 to +1; shape (n_firms, n_sessions)."""
         return alignment.cut_counts(self.firm, self.day, *self.shape)
 
-    def clear(self, y: Floats, left: int) -> None:
-        """Set days -1 to +1 of a padded firm-major array to NaN, in place."""
-        for offset in alignment.CUT:
-            column = self.day + offset
-            inside = (column >= 0) & (column < self.shape[1])
-            y[self.firm[inside], left + column[inside]] = np.nan
 
-    def own_days(self, firm: NDArray[np.int64], day: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Days -1, 0, +1 that only the event itself claims: it is no *other* announcement."""
-        n_sessions = self.counts.shape[1]
-        own_known = np.isin(firm * n_sessions + day, self.firm * n_sessions + self.day)
-        columns = np.clip(day[:, None] + np.array(alignment.CUT), 0, n_sessions - 1)
-        return own_known[:, None] & (self.counts[firm[:, None], columns] == 1)
+def padded(values: Floats, padding: tuple[int, int]) -> Floats:
+    """A copy of the values with columns of NaN before and after those of the last axis."""
+    left, right = padding
+    end = left + values.shape[-1]
+    out = np.empty((*values.shape[:-1], end + right))
+    out[..., :left] = out[..., end:] = np.nan
+    out[..., left:end] = values
+    return out
 
 
 @dataclass(frozen=True)
 class Fitter:
-    """Checked inputs of a study, and the steps from them to its results."""
+    """Checked inputs of a study, and the steps from them to its results.
+
+    Attributes
+    ----------
+    returns : DataFrame, sessions x tickers
+    raw : ndarray of shape (n_firms, n_columns)
+        The same, firm-major and padded as the settings say.
+    """
 
     events: Announcements
     known: Announcements
     returns: pd.DataFrame
+    raw: Floats
     series: Series
     market_name: str | None
     model: ExpectedReturnModel
@@ -111,64 +120,42 @@ class Fitter:
 
     @property
     def left(self) -> int:
-        """Columns before the first session, so that every window lies inside."""
-        return max(0, -self.settings.estimation[0], -self.settings.window[0])
-
-    @property
-    def _right(self) -> int:
-        return max(0, self.settings.window[1], self.settings.estimation[1])
+        """Columns before the first session."""
+        return self.settings.padding[0]
 
     def _pad(self, values: Floats) -> Floats:
-        """Values with NaN columns on both sides of the last axis."""
-        n_sessions = values.shape[-1]
-        padded = np.full((*values.shape[:-1], self.left + n_sessions + self._right), np.nan)
-        padded[..., self.left : self.left + n_sessions] = values
-        return padded
+        return padded(values, self.settings.padding)
 
     def _inside(self, padded: Floats) -> Floats:
         """The sessions of a padded array, as a view."""
         return padded[..., self.left : self.left + len(self.series.sessions)]
 
-    @cached_property
-    def raw(self) -> Floats:
-        """Returns, firm-major and padded."""
-        return self._pad(self.returns.to_numpy().T)
-
-    @cached_property
-    def _known_by_kind(self) -> dict[str, Known]:
-        return {}
-
-    def _known(self, kind: str) -> Known:
-        if kind not in self._known_by_kind:
-            firm, day = alignment.known_days(
-                self.known, kind, self.series.sessions, self.returns.columns, self.calendar
-            )
-            self._known_by_kind[kind] = Known(firm, day, self.returns.shape[::-1])
-        return self._known_by_kind[kind]
+    def _known(self, aligned: alignment.Alignment, kind: str) -> Known:
+        """Every known announcement of a kind; the events themselves are on the grid already."""
+        sessions = self.series.sessions
+        found = alignment.aligned_days(aligned, kind, len(sessions)) if self.known is self.events else None
+        if found is None:
+            found = alignment.known_days(self.known, kind, sessions, self.returns.columns, self.calendar)
+        return Known(*found, self.returns.shape[::-1])
 
     # -- one kind ------------------------------------------------------------------------------
 
     def _panel(self, firm: NDArray[np.int64], day: NDArray[np.int64], known: Known) -> estimation.Panel:
         """The model's variables; rows are firms, or events where every event has its own benchmark."""
-        cut = known if self.settings.other_announcements == "cut" else None
+        cut = self._cut(known)
         if isinstance(self.model, MatchedModel):
             codes = peers.group_codes(list(self.returns.columns), self.model.groups)
             own = peers.difference(self.returns.to_numpy().T, codes, known.counts, firm, day)
-            panel = self._with_cut(self._pad(own), np.empty((0, self.raw.shape[1])), None)
-            if cut is not None:
-                y_estimation = panel.y.copy()
-                self._inside(y_estimation)[cut.counts[firm] > 0] = np.nan
-                panel = replace(panel, y_estimation=y_estimation)
-            return panel
+            return self._with_cut(self._pad(own), np.empty((0, self.raw.shape[1])), cut)
         if isinstance(self.model, TradeToTradeModel):
             market = self.series.need_market(self.model.name)
-            y, regressors, weights = thin_trading.weighted(self.returns.to_numpy().T, market)
+            y, regressors, weights = thin_trading.weighted(self.returns.to_numpy().T, market, self.model.max_gap)
             y[np.isnan(regressors).any(axis=0)] = np.nan
             panel = self._with_cut(self._pad(y), self._pad(regressors), cut)
             return replace(panel, weights=self._pad(weights))
         panel = self._with_cut(self._excess(), self._pad(self.design.regressors), cut)
         if corrections.needs_neighbours(self.model):
-            panel = corrections.with_neighbours(panel, self._pad(self.design.regressors)[0])
+            panel = corrections.with_neighbours(panel, self._market_with_lag())
         return panel
 
     def _excess(self) -> Floats:
@@ -183,41 +170,51 @@ class Fitter:
         inside[:, ~complete] = np.nan
         return y
 
-    def _with_cut(self, y: Floats, regressors: Floats, cut: Known | None) -> estimation.Panel:
-        y_estimation = y
-        if cut is not None:
-            y_estimation = y.copy()
-            cut.clear(y_estimation, self.left)
-        return estimation.Panel(y, y_estimation, np.nan_to_num(regressors, nan=0.0), self.design.constant)
+    def _cut(self, known: Known) -> estimation.Cut | None:
+        """What the estimation windows leave out, on the padded grid."""
+        if self.settings.other_announcements != "cut":
+            return None
+        stride = self.raw.shape[1] + 1
+        return estimation.Cut(known.firm * stride + known.day + self.left, stride, alignment.CUT)
+
+    def _with_cut(self, y: Floats, regressors: Floats, cut: estimation.Cut | None) -> estimation.Panel:
+        return estimation.Panel(y, np.nan_to_num(regressors, nan=0.0), self.design.constant, cut=cut)
 
     def _fit_kind(self, aligned: alignment.Alignment, rows: NDArray[np.intp], kind: str) -> KindFit:
         """Kernel input and output for the events of one kind."""
-        firm, day, known = aligned.firm[rows], aligned.day[rows], self._known(kind)
+        firm, day, known = aligned.firm[rows], aligned.day[rows], self._known(aligned, kind)
         panel = self._panel(firm, day, known)
-        # An event's own days matter only to an estimation window that reaches them.
-        reaching = self.settings.other_announcements == "cut" and self.settings.estimation[1] >= alignment.CUT[0]
-        events = estimation.Events(
-            firm=np.arange(len(rows)) if isinstance(self.model, MatchedModel) else firm,
-            day=day + self.left,
-            keep_own=known.own_days(firm, day) if reaching else np.zeros((len(rows), 3), dtype=bool),
-        )
+        row = np.arange(len(rows)) if isinstance(self.model, MatchedModel) else firm
+        events = estimation.Events(row, day + self.left, owner=firm)
         fit = estimation.fit_linear(panel, events, self.settings.estimation, self.workers)
         kept = self._exclude_unusable(aligned, rows, panel, events, fit)
         events, fit = events.part(kept), estimation.select(fit, kept)
-        part = KindFit(kind, rows[kept], firm[kept], panel, events, fit, (known.firm, known.day))
-        return self._with_errors(self._corrected(part))
+        part = KindFit(kind, rows[kept], panel, events, fit, (known.firm, known.day))
+        return self._with_errors(self._corrected(aligned, part))
 
-    def _corrected(self, part: KindFit) -> KindFit:
+    def _corrected(self, aligned: alignment.Alignment, part: KindFit) -> KindFit:
         """The model's own estimates where they are not the least-squares ones."""
         if isinstance(self.model, GarchModel):
-            return self._with_garch(part)
+            return self._with_garch(aligned, part)
         if not self.model.needs_market or not len(self.design.regressors):
             return part
-        market = self._pad(self.design.regressors)[0]
         fit = corrections.corrected(
-            self.model, part.panel, part.events, self.settings.estimation, part.fit, market, self.workers
+            self.model,
+            part.panel,
+            part.events,
+            self.settings.estimation,
+            part.fit,
+            self._market_with_lag(),
+            self.workers,
         )
         return replace(part, fit=fit)
+
+    def _market_with_lag(self) -> Floats:
+        """The padded market return, with the session before the grid where it is known."""
+        market = self._pad(self.design.regressors)[0]
+        if self.left:
+            market[self.left - 1] = self.series.market_before
+        return market
 
     def _with_errors(self, part: KindFit) -> KindFit:
         """Abnormal returns and their standard errors over the event window."""
@@ -228,20 +225,16 @@ class Fitter:
             errors = np.where(np.isnan(abnormal), np.nan, np.sqrt(part.variance))
         return replace(part, abnormal=abnormal, errors=errors)
 
-    def _with_garch(self, part: KindFit) -> KindFit:
-        """Maximum-likelihood estimates, event by event, and forecast variances."""
+    def _with_garch(self, aligned: alignment.Alignment, part: KindFit) -> KindFit:
+        """Maximum-likelihood estimates, event by event, and forecast variances; a remark where there are none."""
         (first, last), (start, end) = self.settings.window, self.settings.estimation
         ahead = np.arange(first, last + 1) - end
         y = estimation.estimation_returns(part.panel, part.events, (start, end))
         x = estimation.event_regressors(part.panel, part.events, (start, end))[:, :, 0]
-        fits = [garch.fit(own[~np.isnan(own)], market[~np.isnan(own)], ahead) for own, market in zip(y, x, strict=True)]
-        failed = sum(not one.converged for one in fits)
-        if failed:
-            warnings.warn(
-                f"GARCH estimation did not converge for {failed} of {len(fits)} events; they have no estimates",
-                ResearchWarning,
-                stacklevel=2,
-            )
+        pairs = tqdm(zip(y, x, strict=True), "GARCH", len(y), leave=False, unit=" events", disable=len(y) < SLOW_FROM)
+        fits = [garch.fit(own[~np.isnan(own)], market[~np.isnan(own)], ahead) for own, market in pairs]
+        failed = np.array([not one.converged for one in fits], dtype=bool)
+        aligned.remark(part.rows[failed], UNCONVERGED)
         columns = {
             name: np.array([getattr(one, name) if one.converged else np.nan for one in fits])
             for name in ("alpha", "beta", "omega", "a", "b")

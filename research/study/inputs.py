@@ -6,11 +6,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from research.errors import InputError, ParameterError, in_words, nearest, offences
+from research.errors import CalendarRangeError, InputError, ParameterError, in_words, nearest, offences
 from research.events.announcements import Announcements
 from research.events.calendar import TradingCalendar
+from research.market.factors import FactorReturns
 
 Floats = NDArray[np.float64]
+
+#: What is expected of returns, said wherever they cannot be that.
+DECIMALS = "Simple returns in decimals are expected (0.01 is one per cent); missing days are NaN."
 
 
 def as_announcements(events: Announcements | pd.DataFrame) -> Announcements:
@@ -19,10 +23,16 @@ def as_announcements(events: Announcements | pd.DataFrame) -> Announcements:
 
 
 def check_returns(returns: pd.DataFrame, calendar: TradingCalendar) -> pd.DataFrame:
-    """A float copy on every session of the span; one error for whatever cannot be used."""
+    """Floats on every session of the span, perhaps a view; one error for whatever cannot be used."""
     if not isinstance(returns, pd.DataFrame) or returns.empty:
         raise InputError("no returns", parameter="returns", remedy="Pass a DataFrame, sessions x tickers.")
-    columns = pd.Index(returns.columns)
+    if returns.columns.nlevels > 1:
+        raise InputError(
+            "columns of several levels",
+            parameter="returns",
+            remedy="Keep the level of the tickers, for instance with returns.droplevel(0, axis=1).",
+        )
+    columns = pd.Index(returns.columns).astype(str)
     if columns.has_duplicates:
         raise InputError(
             "ticker columns appear twice: " + in_words(columns[columns.duplicated()].unique()),
@@ -30,8 +40,8 @@ def check_returns(returns: pd.DataFrame, calendar: TradingCalendar) -> pd.DataFr
             remedy="Keep one column a ticker.",
         )
     index = session_labels(returns.index, "returns")
-    if not all(pd.api.types.is_numeric_dtype(dtype) for dtype in returns.dtypes.unique()):
-        text = [str(name) for name, dtype in returns.dtypes.items() if not pd.api.types.is_numeric_dtype(dtype)]
+    if not all(_is_real(dtype) for dtype in returns.dtypes.unique()):
+        text = [str(name) for name, dtype in returns.dtypes.items() if not _is_real(dtype)]
         raise InputError(
             "columns that are not numeric: " + in_words(text), parameter="returns", remedy="Convert them to floats."
         )
@@ -44,13 +54,22 @@ def check_returns(returns: pd.DataFrame, calendar: TradingCalendar) -> pd.DataFr
             "returns that are infinite or below -100%",
             parameter="returns",
             rows=_impossible_returns(values, index, columns),
-            remedy="Simple returns in decimals are expected; missing days are NaN.",
+            remedy=DECIMALS,
         )
-    frame = pd.DataFrame(values, index=index, columns=columns.astype(str), copy=False)
+    frame = pd.DataFrame(values, index=index, columns=columns, copy=False)
     if not index.is_monotonic_increasing:
         frame = frame.sort_index()
     sessions = calendar.sessions[calendar.sessions.slice_indexer(frame.index[0], frame.index[-1])]
     strangers = frame.index.difference(sessions)
+    outside = strangers[(strangers < calendar.start) | (strangers > calendar.end)]
+    if len(outside):
+        raise CalendarRangeError(
+            f"{len(outside)} of {len(frame)} dates lie outside the {calendar.code} calendar",
+            parameter="returns",
+            rows=offences((f"{day:%Y-%m-%d}", "index", None, "outside the calendar") for day in outside),
+            allowed=f"{calendar.start:%Y-%m-%d} to {calendar.end:%Y-%m-%d}",
+            remedy=f"Pass calendar=TradingCalendar({calendar.code!r}, start=..., end=...) with a span that holds them.",
+        )
     if len(strangers):
         raise InputError(
             f"dates that are no session of {calendar.code}",
@@ -59,6 +78,26 @@ def check_returns(returns: pd.DataFrame, calendar: TradingCalendar) -> pd.DataFr
             remedy="Drop them, or name the right calendar.",
         )
     return frame if len(sessions) == len(frame) else frame.reindex(sessions)
+
+
+def _is_real(dtype: object) -> bool:
+    """Whether a column holds numbers; True and False are none."""
+    return pd.api.types.is_float_dtype(dtype) or pd.api.types.is_integer_dtype(dtype)
+
+
+def check_logarithms(returns: pd.DataFrame, market: pd.Series | None) -> None:
+    """Refuse returns of -100%, for models that work in logs."""
+    rows, columns = np.nonzero(returns.to_numpy() == -1)
+    found = [(f"{returns.index[i]:%Y-%m-%d}", str(returns.columns[j])) for i, j in zip(rows, columns, strict=True)]
+    if market is not None:
+        found += [(f"{day:%Y-%m-%d}", "market") for day in returns.index[market.to_numpy() == -1]]
+    if found:
+        raise InputError(
+            "returns of -100% have no logarithm",
+            parameter="returns",
+            rows=offences((day, name, -1.0, "no logarithm") for day, name in found),
+            remedy="Set them to NaN, or choose a model in simple returns.",
+        )
 
 
 def _impossible_returns(values: Floats, index: pd.DatetimeIndex, columns: pd.Index) -> pd.DataFrame:
@@ -102,10 +141,12 @@ def session_labels(index: pd.Index, parameter: str) -> pd.DatetimeIndex:
     return labels
 
 
-def check_market(market: pd.Series | str | None, returns: pd.DataFrame) -> pd.Series | None:
-    """The market return on the grid of ``returns``."""
+def check_market(
+    market: pd.Series | str | None, returns: pd.DataFrame, calendar: TradingCalendar
+) -> tuple[pd.Series | None, float]:
+    """The market return on the grid of ``returns``, and on the session before it (NaN where unknown)."""
     if market is None:
-        return None
+        return None, np.nan
     if isinstance(market, str):
         if market not in returns.columns:
             raise ParameterError(
@@ -114,13 +155,13 @@ def check_market(market: pd.Series | str | None, returns: pd.DataFrame) -> pd.Se
                 value=market,
                 remedy=nearest(market, list(returns.columns)) or "Pass the market return as a Series.",
             )
-        return returns[market]
+        return returns[market], np.nan
     if isinstance(market, pd.DataFrame) and market.shape[1] == 1:
         market = market.iloc[:, 0]
     if not isinstance(market, pd.Series):
         raise ParameterError("neither a Series nor a column name", parameter="market", value=type(market).__name__)
     labels = session_labels(market.index, "market")
-    if not pd.api.types.is_numeric_dtype(market.dtype):
+    if not _is_real(market.dtype):
         raise InputError("the market return is not numeric", parameter="market", remedy="Convert it to floats.")
     values = market.to_numpy(dtype=np.float64, na_value=np.nan)
     with np.errstate(invalid="ignore"):
@@ -130,12 +171,34 @@ def check_market(market: pd.Series | str | None, returns: pd.DataFrame) -> pd.Se
             "market returns that are infinite or below -100%",
             parameter="market",
             rows=offences((f"{labels[i]:%Y-%m-%d}", "market", float(values[i]), "impossible") for i in bad),
+            remedy=DECIMALS,
         )
-    aligned = pd.Series(values, index=labels, name=market.name).reindex(returns.index)
-    if aligned.isna().all():
-        raise InputError(
-            "the market return has no date in common with the returns",
-            parameter="market",
-            remedy=f"The returns span {returns.index[0]:%Y-%m-%d} to {returns.index[-1]:%Y-%m-%d}.",
-        )
-    return aligned
+    _check_common(labels[~np.isnan(values)], returns, "market", "market return")
+    checked = pd.Series(values, index=labels, name=market.name)
+    earlier = calendar.sessions[: calendar.sessions.searchsorted(returns.index[0])]
+    before = checked.get(earlier[-1], np.nan) if len(earlier) else np.nan
+    return checked.reindex(returns.index), float(before)
+
+
+def check_factors(factors: pd.DataFrame | FactorReturns | None, returns: pd.DataFrame) -> FactorReturns | None:
+    """Factor returns that have sessions in common with the returns."""
+    if factors is None:
+        return None
+    checked = factors if isinstance(factors, FactorReturns) else FactorReturns.from_frame(factors)
+    labels = session_labels(checked.frame.index, "factors")
+    _check_common(labels, returns, "factors", "factor return")
+    return checked
+
+
+def _check_common(labels: pd.DatetimeIndex, returns: pd.DataFrame, parameter: str, what: str) -> None:
+    """Refuse a series that has nothing to say on any session of the returns."""
+    if labels.isin(returns.index).any():
+        return
+    if not len(labels):
+        raise InputError(f"the {what} is missing on every date", parameter=parameter)
+    raise InputError(
+        f"the {what} has no date in common with the returns",
+        parameter=parameter,
+        remedy=f"It spans {labels.min():%Y-%m-%d} to {labels.max():%Y-%m-%d}, "
+        f"the returns {returns.index[0]:%Y-%m-%d} to {returns.index[-1]:%Y-%m-%d}.",
+    )

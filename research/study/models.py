@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 
 from research.errors import ParameterError, nearest
 from research.market.factors import FactorReturns
+from research.study.settings import whole_number
+from research.study.thin_trading import MAX_GAP
 
 Floats = NDArray[np.float64]
 
@@ -33,11 +35,14 @@ class Series:
     market : ndarray of shape (n_sessions,) or None
         Simple market return, decimals.
     factors : FactorReturns or None
+    market_before : float
+        Market return on the session before the grid, the lag of its first session; NaN where unknown.
     """
 
     sessions: pd.DatetimeIndex
     market: Floats | None = None
     factors: FactorReturns | None = None
+    market_before: float = np.nan
 
     def need_market(self, model: str) -> Floats:
         """The market return; a ParameterError without one."""
@@ -200,7 +205,8 @@ class FactorModel(ExpectedReturnModel):
     label: str = "factors"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "columns", tuple(self.columns))
+        columns = (self.columns,) if isinstance(self.columns, str) else tuple(self.columns)
+        object.__setattr__(self, "columns", columns)
         if not self.columns or len(set(self.columns)) < len(self.columns):
             raise ParameterError("no factor, or one twice", parameter="columns", value=self.columns)
 
@@ -364,7 +370,7 @@ class MatchedModel(ExpectedReturnModel):
 
     Parameters
     ----------
-    groups : mapping of ticker to group
+    groups : mapping of ticker to group, or Series indexed by ticker
         Peers are the firms of the same group, without the event firm and without those
         that announce within one session of its day zero; the mean is over the peers with a
         return on the day. Firms in no group, or without a peer left, end in the ledger.
@@ -381,8 +387,10 @@ class MatchedModel(ExpectedReturnModel):
     constant: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        if not self.groups:
+        groups = self.groups.to_dict() if isinstance(self.groups, pd.Series) else self.groups
+        if not isinstance(groups, Mapping) or not groups:
             raise ParameterError("no groups", parameter="groups", allowed="a mapping of ticker to group")
+        object.__setattr__(self, "groups", dict(groups))
 
     def design(self, series: Series) -> Design:
         """Nothing common to all events; the peers are subtracted event by event."""
@@ -399,8 +407,20 @@ class TradeToTradeModel(ExpectedReturnModel):
     ``returns`` must then be simple returns *since the last trade*, NaN on sessions without one
     (:func:`research.study.thin_trading.since_last_trade`); ``n_t`` follows from the NaN.
     Abnormal returns are in logs. A window whose first return reaches back before it is
-    left out. Source: Maynes and Rumsey (1993, Journal of Banking and Finance 17).
+    left out.
+
+    Parameters
+    ----------
+    max_gap : int, default 10
+        As given to ``since_last_trade``. The first return after a longer gap follows a trade
+        that the table does not show, so its span is unknown and it is left out.
+
+    Notes
+    -----
+    Source: Maynes and Rumsey (1993, Journal of Banking and Finance 17).
     """
+
+    max_gap: int = MAX_GAP
 
     name: ClassVar[str] = "trade-to-trade"
     definition: ClassVar[str] = (
@@ -408,6 +428,9 @@ class TradeToTradeModel(ExpectedReturnModel):
     )
     needs_market: ClassVar[bool] = True
     constant: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "max_gap", whole_number("max_gap", self.max_gap, 1))
 
     @property
     def slope_names(self) -> tuple[str, ...]:
@@ -456,6 +479,10 @@ def resolve_model(model: str | ExpectedReturnModel) -> ExpectedReturnModel:
         return model
     if isinstance(model, str) and model in _BY_NAME:
         return _BY_NAME[model]
+    if isinstance(model, type) and issubclass(model, ExpectedReturnModel):
+        raise ParameterError(
+            "a class, not a model", parameter="model", value=model, remedy=f"{model.__name__}() is one."
+        )
     raise ParameterError(
         "unknown expected-return model",
         parameter="model",

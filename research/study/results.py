@@ -16,7 +16,7 @@ from research.errors import NotFoundError, ParameterError, in_words
 from research.study import buy_and_hold, inference, neighbours, single_event, testing, yardsticks
 from research.study.alignment import REASONS, when
 from research.study.fitted import FittedEvents, ratio
-from research.study.settings import relative_window
+from research.study.settings import coverage, is_whole, relative_window, whole_number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from research.study.summary import Summary
 
 Floats = NDArray[np.float64]
+
+#: One window, or several.
+Windows = Iterable[tuple[int, int]] | tuple[int, int]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -50,10 +53,13 @@ class EventStudyResults(FittedEvents):
     @cached_property
     def index(self) -> pd.MultiIndex:
         """Index of the per-event tables."""
-        columns = ["ticker", "day_zero"]
-        if self._table.duplicated(columns).any():
-            columns.append("kind")
-        return pd.MultiIndex.from_frame(self._table[columns])
+        levels = [_level(self._tickers, self.firms), _level(self._sessions, self.grid_day)]
+        names = ["ticker", "day_zero"]
+        if len(self._parts) > 1 and self._table.duplicated(names).any():
+            kinds = pd.Index([part.kind for part in self._parts])
+            levels.append(_level(kinds, self._homes[0]))
+            names.append("kind")
+        return pd.MultiIndex(*zip(*levels, strict=True), names=names, verify_integrity=False)
 
     # -- tables -------------------------------------------------------------------------
 
@@ -76,9 +82,13 @@ class EventStudyResults(FittedEvents):
         reasons = self._aligned.table["reason"]
         return reasons[reasons != ""].value_counts().rename("events")
 
-    @cached_property
+    @property
     def events(self) -> pd.DataFrame:
-        """The used announcements with all their covariates, indexed like the other tables."""
+        """The used announcements with all their covariates, indexed like the other tables; a copy."""
+        return self._event_table.copy()
+
+    @cached_property
+    def _event_table(self) -> pd.DataFrame:
         frame = self._covariates.iloc[self._rows].copy()
         frame["timing"] = self._table["timing"].to_numpy()
         frame["day_zero"] = self._table["day_zero"].to_numpy()
@@ -96,7 +106,7 @@ class EventStudyResults(FittedEvents):
 
     def _by_day(self, values: Floats) -> pd.DataFrame:
         days = pd.Index(self.relative_days, name="relative_day")
-        return pd.DataFrame(values.copy(), index=self.index, columns=days)
+        return pd.DataFrame(values, index=self.index, columns=days, copy=True)
 
     @property
     def parameters(self) -> pd.DataFrame:
@@ -116,7 +126,7 @@ class EventStudyResults(FittedEvents):
     def _slope_names(self) -> tuple[str, ...]:
         return self.model.slope_names
 
-    @cached_property
+    @property
     def diagnostics(self) -> pd.DataFrame:
         """The estimation window of each event and what was cut from it.
 
@@ -127,14 +137,15 @@ class EventStudyResults(FittedEvents):
         (known ones whose day zero lies in the window) and ``other_in_window`` (relative
         days of other announcements inside the event window, comma-separated).
         """
+        return self._diagnostics.copy()
+
+    @cached_property
+    def _diagnostics(self) -> pd.DataFrame:
         start, end = self.settings.estimation
-        day = self.grid_day
-        last = len(self._sessions) - 1
+        day, width = self.grid_day, len(self._sessions)
+        last = width - 1
         cut = self._merged([neighbours.days_cut(part, start, end) for part in self._parts])
-        counts = [neighbours.count(part, self._sessions, self._offset, start, end) for part in self._parts]
-        inside = [
-            neighbours.days_inside(part, self._sessions, self._offset, self.settings.window) for part in self._parts
-        ]
+        inside = [neighbours.days_inside(part, width, self._offset, self.settings.window) for part in self._parts]
         return pd.DataFrame(
             {
                 "estimation_start": self._sessions[np.clip(day + start, 0, last)],
@@ -142,7 +153,7 @@ class EventStudyResults(FittedEvents):
                 "n_observations": self._fit.n_observations,
                 "n_cut": cut,
                 "n_missing": end - start + 1 - cut - self._fit.n_observations,
-                "n_other_announcements": self._merged(counts),
+                "n_other_announcements": self.other_announcements(),
                 "other_in_window": self._merged(inside),
             },
             index=self.index,
@@ -151,11 +162,20 @@ class EventStudyResults(FittedEvents):
     def other_announcements(self) -> NDArray[np.int64]:
         """Known other announcements inside each event's estimation window; shape (n_events,)."""
         start, end = self.settings.estimation
-        return self._merged([neighbours.count(part, self._sessions, self._offset, start, end) for part in self._parts])
+        return self._merged(
+            [neighbours.count(part, len(self._sessions), self._offset, start, end) for part in self._parts]
+        )
 
     # -- windows ------------------------------------------------------------------------
 
-    def _check_window(self, start: int, end: int) -> tuple[int, int]:
+    def check_window(self, start: int, end: int) -> tuple[int, int]:
+        """A window of relative days inside the fitted one.
+
+        Raises
+        ------
+        ParameterError
+            If it is none, or reaches outside.
+        """
         window = relative_window("window", (start, end))
         if window[0] < self.settings.window[0] or window[1] > self.settings.window[1]:
             raise ParameterError(
@@ -184,7 +204,7 @@ class EventStudyResults(FittedEvents):
             ``car, se, t, df, p_value, n_days``; ``t = car / se`` is distributed t(M - k)
             under normality (METHODS 3.4, 4.1). ``t`` is NaN where ``se`` is 0.
         """
-        window = self._check_window(start, end)
+        window = self.check_window(start, end)
         car, se, n_days = self._cumulate(window, missing)
         df = self._fit.degrees_of_freedom.astype(np.float64)
         t = ratio(car, se)
@@ -224,11 +244,11 @@ class EventStudyResults(FittedEvents):
         ParameterError
             If there is neither a market return nor a reference.
         """
-        return buy_and_hold.table(self, self._check_window(start, end), reference)
+        return buy_and_hold.table(self, self.check_window(start, end), reference)
 
     def test_bhar(
         self,
-        windows: Iterable[tuple[int, int]] | tuple[int, int],
+        windows: Windows,
         reference: Iterable[str] | Mapping[str, str] | None = None,
         seed: int = 0,
         draws: int = 9999,
@@ -241,8 +261,8 @@ class EventStudyResults(FittedEvents):
             As :meth:`test`, with the tests that need the values only, and
             ``skewness_bootstrap``.
         """
-        _check_bootstrap(seed, draws)
-        return buy_and_hold.test_table(self, self._windows(windows), reference, seed, draws)
+        seed, draws = whole_number("seed", seed, 0), whole_number("draws", draws, 1)
+        return buy_and_hold.test_table(self, self.check_windows(windows), reference, seed, draws)
 
     def path(self, event: int | str = 0, *, confidence: float = 0.95) -> pd.DataFrame:
         """Abnormal return and running CAR of one event, with confidence limits.
@@ -260,7 +280,7 @@ class EventStudyResults(FittedEvents):
             ``session, return, ar, ar_se, ar_low, ar_high, car, car_se, car_low, car_high``.
             The running CAR starts on the window's first day; NaN from the first missing day on.
         """
-        return single_event.path(self, self.locate(event), confidence)
+        return single_event.path(self, self.locate(event), coverage(confidence))
 
     def estimation_path(self, event: int | str = 0) -> pd.DataFrame:
         """Estimation window of one event, day by day.
@@ -286,6 +306,13 @@ class EventStudyResults(FittedEvents):
             if not len(found):
                 self._refuse(event)
             return int(found[0])
+        if not is_whole(event):
+            raise ParameterError(
+                "neither a position nor an event_id",
+                parameter="event",
+                value=event,
+                allowed=f"an integer below {len(self)}, or an event_id of the ledger",
+            )
         if not -len(self) <= event < len(self):
             raise NotFoundError(f"there are {len(self)} used events", parameter="event", value=event)
         return event % len(self)
@@ -315,15 +342,21 @@ class EventStudyResults(FittedEvents):
         DataFrame indexed by relative day
             ``aar, aar_se, aar_low, aar_high, n_events`` over the events with that day, and
             ``caar, caar_se, caar_low, caar_high, n_events_caar`` over the events complete
-            from the window's first day on. Standard errors are cross-sectional
-            (sd with divisor N-1, over sqrt N), limits from t(N - 1): they assume
-            independent events. NaN for fewer than two events.
+            from the window's first day on: the means of :meth:`car` of the day, and of the
+            window up to it. Standard errors are cross-sectional (sd with divisor N-1, over
+            sqrt N), limits from t(N - 1): they assume independent events. NaN for fewer
+            than two events.
         """
-        reportable = self.reportable(self.settings.window)
-        abnormal = self._abnormal[reportable]
+        confidence = coverage(confidence)
+        first, days = self.settings.window[0], self.relative_days
+        single = np.column_stack([self.reportable((day, day)) for day in days])
+        running = np.column_stack([self.reportable((first, day)) for day in days])
         columns: dict[str, NDArray[Any]] = {}
-        for prefix, values in (("aar", abnormal), ("caar", np.cumsum(abnormal, axis=1))):
-            n, mean, se = _column_means(values)
+        for prefix, values, allowed in (
+            ("aar", self._abnormal, single),
+            ("caar", np.cumsum(self._abnormal, axis=1), running),
+        ):
+            n, mean, se = _column_means(np.where(allowed, values, np.nan))
             with np.errstate(invalid="ignore"):
                 half = stats.t.ppf((1 + confidence) / 2, n - 1) * se
             columns |= {
@@ -333,11 +366,11 @@ class EventStudyResults(FittedEvents):
                 f"{prefix}_high": mean + half,
             }
             columns["n_events" if prefix == "aar" else "n_events_caar"] = n
-        return pd.DataFrame(columns, index=pd.Index(self.relative_days, name="relative_day"))
+        return pd.DataFrame(columns, index=pd.Index(days, name="relative_day"))
 
     def test(
         self,
-        windows: Iterable[tuple[int, int]] | tuple[int, int] = ((0, 1),),
+        windows: Windows = ((0, 1),),
         tests: str | Iterable[str] = "default",
         by: str | None = None,
         seed: int = 0,
@@ -365,15 +398,24 @@ class EventStudyResults(FittedEvents):
             definition, note``, with ``group`` first where ``by`` is given. Undefined
             statistics are NaN with a note.
         """
-        _check_bootstrap(seed, draws)
-        return testing.test_table(self, self._windows(windows), inference.resolve_tests(tests), by, seed, draws)
+        seed, draws = whole_number("seed", seed, 0), whole_number("draws", draws, 1)
+        return testing.test_table(self, self.check_windows(windows), inference.resolve_tests(tests), by, seed, draws)
 
-    def _windows(self, windows: Any) -> list[tuple[int, int]]:
-        """A list of checked windows from a list or a single pair."""
-        listed = list(windows)
-        if len(listed) == 2 and all(isinstance(day, int | np.integer) for day in listed):
-            listed = [tuple(listed)]
-        return [self._check_window(*relative_window("windows", window)) for window in listed]
+    def check_windows(self, windows: Windows) -> list[tuple[int, int]]:
+        """Windows inside the fitted one from a list of pairs or a single pair, each of them once.
+
+        Raises
+        ------
+        ParameterError
+            If one is no window, or reaches outside.
+        """
+        if isinstance(windows, str) or not isinstance(windows, Iterable):
+            listed: list[Any] = [windows]
+        else:
+            listed = list(windows)
+            if len(listed) == 2 and all(is_whole(day) for day in listed):
+                listed = [tuple(listed)]
+        return list(dict.fromkeys(self.check_window(*relative_window("windows", window)) for window in listed))
 
     # -- yardsticks -----------------------------------------------------------------------------
 
@@ -401,8 +443,14 @@ class EventStudyResults(FittedEvents):
 
     # -- showing ----------------------------------------------------------------------------
 
-    def summary(self, windows: Iterable[tuple[int, int]] | None = None) -> Summary:
-        """What was studied, what was left out, and the tests; prints well, shows well in Jupyter."""
+    def summary(self, windows: Windows | None = None) -> Summary:
+        """What was studied, what was left out, and the tests; prints well, shows well in Jupyter.
+
+        Parameters
+        ----------
+        windows : iterable of (int, int), optional
+            By default those of the declared family that were fitted (METHODS 8.2).
+        """
         from research.study.summary import Summary
 
         return Summary.of(self, windows)
@@ -414,10 +462,13 @@ class EventStudyResults(FittedEvents):
         return plots.event_window(self, ax=ax)
 
 
-def _check_bootstrap(seed: int, draws: int) -> None:
-    for name, value, least in (("seed", seed, 0), ("draws", draws, 1)):
-        if not isinstance(value, int | np.integer) or value < least:
-            raise ParameterError("not a number", parameter=name, value=value, allowed=f"an integer from {least}")
+def _level(labels: pd.Index, position: NDArray[np.int64]) -> tuple[pd.Index, NDArray[np.intp]]:
+    """Those of the labels that occur, sorted, and the place of each row's among them."""
+    occurs = np.flatnonzero(np.bincount(position, minlength=len(labels)))
+    level, order = labels[occurs].sort_values(return_indexer=True)
+    place = np.empty(len(labels), dtype=np.intp)
+    place[occurs[order]] = np.arange(len(occurs))
+    return level, place[position]
 
 
 def _column_means(values: Floats) -> tuple[NDArray[np.int64], Floats, Floats]:

@@ -14,11 +14,11 @@ from research.errors import ParameterError, ResearchWarning
 from research.events.announcements import Announcements
 from research.events.calendar import TradingCalendar
 from research.market.factors import FactorReturns
-from research.study.fitting import Fitter
-from research.study.inputs import as_announcements, check_market, check_returns
-from research.study.models import ExpectedReturnModel, Series, resolve_model
+from research.study.fitting import Fitter, padded
+from research.study.inputs import as_announcements, check_factors, check_logarithms, check_market, check_returns
+from research.study.models import ExpectedReturnModel, GarchModel, Series, TradeToTradeModel, resolve_model
 from research.study.results import EventStudyResults
-from research.study.settings import Settings
+from research.study.settings import Settings, whole_number
 
 #: Fewer announcements than this in an estimation year and the cut is not doing its work.
 FEW_KNOWN = 3
@@ -101,13 +101,30 @@ class EventStudy:
             )
         self.events = as_announcements(events)
         self.known_announcements = self.events if known_announcements is None else as_announcements(known_announcements)
-        self._returns = check_returns(returns, self._calendar)
-        self._market = check_market(market, self._returns)
+        checked = check_returns(returns, self._calendar)
+        # The one copy, laid out as the kernels read it; the frame is a view of it.
+        self._raw = padded(checked.to_numpy().T, self.settings.padding)
+        left = self.settings.padding[0]
+        self._returns = pd.DataFrame(
+            self._raw[:, left : left + len(checked)].T, index=checked.index, columns=checked.columns, copy=False
+        )
+        self._market, before = check_market(market, self._returns, self._calendar)
         self.market_name = None if self._market is None else str(self._market.name or "market")
         market_values = None if self._market is None else self._market.to_numpy()
-        self._series = Series(pd.DatetimeIndex(self._returns.index), market_values, _factors(factors))
+        self._series = Series(
+            pd.DatetimeIndex(self._returns.index), market_values, check_factors(factors, self._returns), before
+        )
+        if isinstance(self.model, TradeToTradeModel):
+            check_logarithms(self._returns, self._market)
         # A model that lacks its market or factors says so now, not when it is fitted.
         self.model.design(self._series)
+
+        self._sealed = True
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if getattr(self, "_sealed", False):
+            raise AttributeError(f"an EventStudy is immutable; cannot set {name!r}")
+        object.__setattr__(self, name, value)
 
     def __repr__(self) -> str:
         return (
@@ -132,20 +149,23 @@ class EventStudy:
         -----
         ResearchWarning
             When events have fewer than three other announcements known in their
-            estimation window, since the cut then cannot do its work.
+            estimation window, since the cut then cannot do its work; when the likelihood
+            of a GARCH model found no maximum for some.
         """
         fitted = Fitter(
             events=self.events,
             known=self.known_announcements,
             returns=self._returns,
+            raw=self._raw,
             series=self._series,
             market_name=self.market_name,
             model=self.model,
             calendar=self._calendar,
             settings=self.settings,
-            workers=workers,
+            workers=None if workers is None else whole_number("workers", workers, 1),
         ).run()
         self._warn_few_known(fitted)
+        self._warn_unconverged(fitted)
         return fitted
 
     def _warn_few_known(self, results: EventStudyResults) -> None:
@@ -161,9 +181,14 @@ class EventStudy:
                 stacklevel=3,
             )
 
-
-def _factors(factors: pd.DataFrame | FactorReturns | None) -> FactorReturns | None:
-    """Checked factor returns."""
-    if factors is None or isinstance(factors, FactorReturns):
-        return factors
-    return FactorReturns.from_frame(factors)
+    def _warn_unconverged(self, results: EventStudyResults) -> None:
+        if not isinstance(self.model, GarchModel):
+            return
+        failed = int(results.parameters["omega"].isna().sum())
+        if failed:
+            warnings.warn(
+                f"GARCH estimation did not converge for {failed} of {len(results)} events; "
+                "they have no estimates, and the ledger names them",
+                ResearchWarning,
+                stacklevel=3,
+            )

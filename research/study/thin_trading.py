@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from research.errors import ParameterError
+from research.study.settings import whole_number
 
 Floats = NDArray[np.float64]
 
@@ -30,8 +30,7 @@ def since_last_trade(levels: pd.DataFrame, max_gap: int = MAX_GAP) -> pd.DataFra
     DataFrame of the same shape
         NaN on sessions without a trade and on the first trade.
     """
-    if max_gap < 1:
-        raise ParameterError("no gap", parameter="max_gap", value=max_gap, allowed="1 or more sessions")
+    max_gap = whole_number("max_gap", max_gap, 1)
     before = levels.ffill(limit=max_gap - 1).shift(1) if max_gap > 1 else levels.shift(1)
     return levels / before - 1
 
@@ -57,7 +56,7 @@ def spans(returns: Floats) -> Floats:
     return np.where(present, span, np.nan)
 
 
-def weighted(returns: Floats, market: Floats) -> tuple[Floats, Floats, Floats]:
+def weighted(returns: Floats, market: Floats, max_gap: int = MAX_GAP) -> tuple[Floats, Floats, Floats]:
     r"""The weighted regression's variables.
 
     Parameters
@@ -66,6 +65,9 @@ def weighted(returns: Floats, market: Floats) -> tuple[Floats, Floats, Floats]:
         Simple returns since the last trade.
     market : ndarray of shape (n_sessions,)
         Simple daily market return.
+    max_gap : int
+        Returns that seem to span more sessions follow a trade whose own return was left
+        out for its gap; they are NaN.
 
     Returns
     -------
@@ -78,6 +80,7 @@ def weighted(returns: Floats, market: Floats) -> tuple[Floats, Floats, Floats]:
         :math:`\sqrt n`.
     """
     n = spans(returns)
+    n[n > max_gap] = np.nan
     missing = np.isnan(market)
     level = np.concatenate([[0.0], np.cumsum(np.where(missing, 0.0, np.log1p(market)))])
     holes = np.concatenate([[0], np.cumsum(missing)])
