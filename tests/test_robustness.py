@@ -11,6 +11,7 @@ import statsmodels.api as sm
 from statsmodels.stats.multitest import multipletests
 
 import research as es
+from research.analysis._placebo import CleanPools
 from research.analysis.effects import effect, minimum_detectable_effect
 from research.analysis.robustness import (
     adjust_p_values,
@@ -73,6 +74,47 @@ def test_undefined_effects_say_why():
     assert np.isnan(effect(y, days, y * 0 + 1).estimate)
     with pytest.raises(es.ParameterError):
         minimum_detectable_effect(0.1, power=0.01)
+
+
+def test_a_difference_that_one_cluster_decides_has_no_standard_error():
+    """One event on a side fits its own mean: the residuals say nothing of that side's spread."""
+    rng = np.random.default_rng(0)
+    y = pd.Series(rng.normal(size=20))
+    side = pd.Series(np.arange(20) == 4, dtype=float)
+    alone = effect(y, pd.Series(range(20)), side)
+    assert alone.estimate == pytest.approx(y[4] - y.drop(4).mean())
+    assert np.isnan(alone.se)
+    assert "one cluster" in alone.note
+    two = side.copy()
+    two[5] = 1.0
+    days = pd.Series(range(20))
+    assert np.isfinite(effect(y, days, two).se)
+    days[5] = 4  # both on one day
+    assert np.isnan(effect(y, days, two).se)
+    # A covariate of many values is decided by one cluster only if it is constant without it.
+    many = pd.Series(np.where(np.arange(20) < 3, np.arange(20.0), 7.0))
+    assert np.isnan(effect(y, pd.Series(np.repeat(range(4), 5)), many).se)
+    assert np.isfinite(effect(y, pd.Series(np.arange(20) % 4), many).se)
+    assert np.isfinite(effect(y, pd.Series(np.arange(20) % 2), many).se)
+
+
+def test_weighted_effects_equal_statsmodels(results):
+    car, days = series(results)
+    rng = np.random.default_rng(2)
+    weights = pd.Series(rng.uniform(0.5, 20, len(car)), index=car.index)
+    x = pd.Series(rng.normal(size=len(car)), index=car.index)
+    kept = car.notna()
+    labels = pd.factorize(days[kept])[0]
+    found = effect(car, days, x, weights)
+    fit = sm.WLS(car[kept], sm.add_constant(x[kept]), weights=weights[kept])
+    fit = fit.fit(cov_type="cluster", cov_kwds={"groups": labels}, use_t=True)
+    assert (found.estimate, found.se, found.p_value) == pytest.approx(
+        (fit.params.iloc[1], fit.bse.iloc[1], fit.pvalues.iloc[1])
+    )
+    mean = effect(car, days, weights=weights)
+    assert mean.estimate == pytest.approx(np.average(car[kept], weights=weights[kept]))
+    with pytest.raises(es.InputError, match="positive"):
+        effect(car, days, weights=weights * 0)
 
 
 def test_every_specification_is_the_study_one_would_run_by_hand(panel):
@@ -222,28 +264,102 @@ def test_placebo_moves_clusters_together_to_days_without_news(panel):
     assert len(found["draws"]) == 8
     t = found["draws"]["t"].abs()
     assert found["p_value"] == (1 + (t >= abs(found["observed"].t)).sum()) / 9
+    assert found["granularity"] == 1 / 9
     assert found["moved"] > 0.5
     again = placebo(panel.announcements, panel.returns, panel.market, draws=8, seed=1)
     pd.testing.assert_frame_equal(found["draws"], again["draws"])
 
 
 def test_placebo_days_keep_their_distance(panel):
-    from research.analysis.robustness import _CleanPools
-
     results = es.EventStudy(panel.announcements, panel.returns, market=panel.market, window=(0, 1)).fit()
-    pools = _CleanPools(results, panel.announcements, panel.returns, "XNYS", 5)
+    pools = CleanPools(results, panel.announcements, panel.returns, es.TradingCalendar("XNYS"), 5)
     drawn = pools.draw(np.random.default_rng(0))
-    assert not drawn.duplicated(["ticker", "announced_at"]).any()
-    sessions = pools.sessions
+    events = results.events.reset_index(drop=True)
+    moved = pd.DataFrame({"ticker": events["ticker"].to_numpy()[drawn.event], "session": drawn.session})
+    assert not moved.duplicated().any()
+    assert len(moved) > 0.5 * len(events)
     timed = panel.announcements.timed()["day_zero"]
     tickers = panel.announcements.frame["ticker"]
-    for ticker, day in zip(drawn["ticker"], drawn["announced_at"], strict=True):
-        own = sessions.get_indexer(timed[(tickers == ticker) & timed.notna()])
-        assert np.abs(own - sessions.get_loc(pd.Timestamp(day))).min() > 5
+    for ticker, session in moved.itertuples(index=False):
+        own = pools.sessions.get_indexer(timed[(tickers == ticker) & timed.notna()])
+        assert np.abs(own - session).min() > 5
     # Firms that shared a day zero share the placebo day.
-    days = results.events.reset_index(drop=True).set_index("event_id")["day_zero"]
-    together = drawn.groupby(drawn["event_id"].map(days))["announced_at"].nunique()
+    together = moved["session"].groupby(events["day_zero"].to_numpy()[drawn.event]).nunique()
     assert (together == 1).all()
+
+
+def test_a_firm_is_never_drawn_twice_on_a_session(panel):
+    results = es.EventStudy(panel.announcements, panel.returns, market=panel.market, window=(0, 1)).fit()
+    # So near to each other the few sessions that are left are drawn again and again.
+    pools = CleanPools(results, panel.announcements, panel.returns, es.TradingCalendar("XNYS"), 28)
+    rng = np.random.default_rng(0)
+    lost = 0
+    for _ in range(40):
+        drawn = pools.draw(rng)
+        keys = list(zip(pools.firm[drawn.event].tolist(), drawn.session.tolist(), strict=True))
+        assert len(set(keys)) == len(keys)
+        lost += sum(map(len, pools._members)) - len(keys)
+    assert lost > 0
+
+
+def test_every_placebo_estimate_is_that_of_its_own_study(panel):
+    """Draws that are estimated together against one study a draw, from announcements in a table."""
+    covariate = pd.Series(
+        np.random.default_rng(1).normal(size=len(panel.announcements)), index=panel.announcements.frame["event_id"]
+    )
+    choices = {"market": panel.market, "window": (0, 1), "known_announcements": panel.announcements}
+    found = placebo(panel.announcements, panel.returns, panel.market, covariate=covariate, draws=3, seed=9)
+    results = es.EventStudy(panel.announcements, panel.returns, **choices).fit()
+    pools = CleanPools(results, panel.announcements, panel.returns, es.TradingCalendar("XNYS"), 5)
+    rng = np.random.default_rng(9)
+    events = results.events.reset_index(drop=True)
+    for row in found["draws"].itertuples():
+        drawn = pools.draw(rng)
+        table = events.loc[drawn.event, ["event_id", "ticker"]].assign(
+            announced_at=[f"{pools.sessions[at]:%Y-%m-%d}" for at in drawn.session], session="bmo"
+        )
+        one = es.EventStudy(es.Announcements.from_frame(table), panel.returns, **choices).fit()
+        car = pd.Series(one.car(0, 1)["car"].to_numpy(), index=one.events["event_id"])
+        days = pd.Series(one.events["day_zero"].to_numpy(), index=car.index)
+        own = effect(car, days, covariate.reindex(car.index))
+        assert (row.estimate, row.t, row.n_events) == pytest.approx((own.estimate, own.t, own.n_events), rel=1e-9)
+
+
+def test_placebo_keeps_clear_of_announcements_that_are_not_studied(panel):
+    frame = panel.announcements.frame
+    late = panel.announcements.select((frame["announced_on"] > pd.Timestamp("2018-09-01")).to_numpy())
+    results = es.EventStudy(
+        late, panel.returns, market=panel.market, window=(0, 1), known_announcements=panel.announcements
+    ).fit()
+    calendar = es.TradingCalendar("XNYS")
+    pools = CleanPools(results, panel.announcements, panel.returns, calendar, 5)
+    timed = panel.announcements.timed()["day_zero"]
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        drawn = pools.draw(rng)
+        for event, session in zip(drawn.event, drawn.session, strict=True):
+            own = pools.sessions.get_indexer(timed[(frame["ticker"] == pools.firms[event]) & timed.notna()])
+            assert np.abs(own - session).min() > 5
+    # A planted move on the announcements that are not studied must not reach the placebos.
+    returns = panel.returns.copy()
+    for ticker, day in zip(frame["ticker"], timed, strict=True):
+        if pd.notna(day):
+            returns.loc[day, ticker] += 0.2
+    found = placebo(late, returns, panel.market, draws=20, known_announcements=panel.announcements)
+    assert found["draws"]["estimate"].abs().max() < 0.02
+
+
+def test_placebo_without_room_or_draws_has_no_p_value(panel):
+    found = placebo(panel.announcements, panel.returns, panel.market, draws=3, distance=500)
+    assert np.isnan(found["p_value"])
+    assert found["draws"]["t"].isna().all()
+    assert found["moved"] == 0
+    none = placebo(panel.announcements, panel.returns, panel.market, draws=0)
+    assert np.isnan(none["p_value"])
+    assert np.isnan(none["granularity"])
+    for keywords in ({"draws": -1}, {"draws": 2.5}, {"distance": -1}):
+        with pytest.raises(es.ParameterError):
+            placebo(panel.announcements, panel.returns, panel.market, **keywords)
 
 
 def test_placebo_finds_a_planted_reaction(panel):

@@ -12,13 +12,12 @@ import pandas as pd
 from numpy.typing import NDArray
 from statsmodels.stats.multitest import multipletests
 
+from research.analysis._placebo import CleanPools, reactions
 from research.analysis.clusters import codes
 from research.analysis.effects import Effect, effect, minimum_detectable_effect
 from research.errors import InputError, ParameterError, ResearchWarning, nearest
 from research.events.announcements import Announcements
 from research.events.calendar import TradingCalendar
-from research.study.alignment import known_days
-from research.study.inputs import check_returns
 from research.study.models import resolve_model
 from research.study.results import EventStudyResults
 from research.study.settings import relative_window
@@ -313,6 +312,7 @@ def placebo(
     draws: int = 199,
     seed: int = 0,
     calendar: str | TradingCalendar = "XNYS",
+    known_announcements: Announcements | None = None,
     progress: Callable[[int], None] | None = None,
     **choices: Any,
 ) -> dict[str, Any]:
@@ -320,14 +320,15 @@ def placebo(
 
     .. math::  p = \frac{1 + \#\{|T_b| \ge |T|\}}{B + 1}
 
-    Announcements of one day zero move together to a random session that is at least ``distance`` sessions away
-    from every announcement of each of their firms; so dates stay as clustered as they were. Everything is
+    Announcements of one day zero move together to a random session that is more than ``distance`` sessions away
+    from every known announcement of each of their firms; so dates stay as clustered as they were. Everything is
     estimated anew.
 
     Parameters
     ----------
-    events, returns, market, model, estimation, calendar
-        As in :class:`research.EventStudy`.
+    events, returns, market, model, estimation, calendar, known_announcements
+        As in :class:`research.EventStudy`. Announcements that are known though not studied are news as well:
+        no placebo is put near them, and they are cut from its estimation window.
     window : (int, int)
     covariate : Series indexed by ``event_id``, optional
         As in :func:`specification_curve`; it travels with the event.
@@ -339,83 +340,53 @@ def placebo(
     Returns
     -------
     dict
-        ``observed`` (Effect), ``draws`` (DataFrame: ``estimate, t, n_events``), ``p_value`` (of \|t\|),
-        ``moved`` (share of used events that found a clean session).
+        ``observed`` (Effect), ``draws`` (DataFrame: ``estimate, t, n_events``), ``p_value`` (of \|t\|; NaN
+        where no statistic could be computed), ``granularity`` (its smallest possible value and step,
+        ``1 / (B + 1)``; B counts the draws that have a statistic), ``moved`` (share of used events that found a
+        clean session).
     """
     window = relative_window("window", window)
+    if not isinstance(draws, int | np.integer) or isinstance(draws, bool) or draws < 0:
+        raise ParameterError("no draws", parameter="draws", value=draws, allowed="an integer, 0 for none")
+    if not isinstance(distance, int | np.integer) or distance < 0:
+        raise ParameterError("no number of sessions", parameter="distance", value=distance, allowed="0, 1, 2 ...")
+    known = events if known_announcements is None else known_announcements
+    own = calendar if isinstance(calendar, TradingCalendar) else TradingCalendar(calendar)
     outer = (min(window[0], 0), max(window[1], 0))
-    keep = {"window": outer, "estimation": estimation, "calendar": calendar, **choices}
+    keep = {"window": outer, "estimation": estimation, "calendar": own, "known_announcements": known, **choices}
     actual = _fit(events, returns, model, market, **keep)
-    observed = _windowed_plain(actual, window, covariate)
-    pools = _CleanPools(actual, events, returns, calendar, distance)
+    car, days, x = _response(actual, window, covariate)
+    observed = effect(car, days, None if covariate is None else x)
+    pools = CleanPools(actual, known, returns, own, int(distance))
     rng = np.random.default_rng(seed)
-    rows, moved = [], []
-    for number in range(int(draws)):
-        frame = pools.draw(rng)
-        moved.append(len(frame) / max(1, len(actual)))
-        drawn = Announcements.from_frame(frame)
-        results = _fit(drawn, returns, model, market, known_announcements=events, **keep)
-        found = _windowed_plain(results, window, covariate)
-        rows.append({"estimate": found.estimate, "t": found.t, "n_events": found.n_events})
+    drawn = [pools.draw(rng) for _ in range(int(draws))]
+    rows = []
+    found = reactions(pools, drawn, lambda moved: _fit(moved, returns, model, market, **keep), window)
+    for number, (one, values) in enumerate(zip(drawn, found, strict=True)):
+        at = pd.Series(one.session)
+        gap = None if covariate is None else pd.Series(x.to_numpy()[one.event])
+        single = effect(pd.Series(values), at, gap)
+        rows.append({"estimate": single.estimate, "t": single.t, "n_events": single.n_events})
         if progress is not None:
             progress(number)
     table = pd.DataFrame(rows, columns=["estimate", "t", "n_events"])
-    exceeding = int((table["t"].abs() >= abs(observed.t) * (1 - 1e-9)).sum())
-    p = (1 + exceeding) / (len(table) + 1) if np.isfinite(observed.t) else float("nan")
-    return {"observed": observed, "draws": table, "p_value": p, "moved": float(np.mean(moved)) if moved else np.nan}
+    t = table["t"].abs().dropna()
+    exceeding = int((t >= abs(observed.t) * (1 - 1e-9)).sum())
+    defined = len(t) > 0 and np.isfinite(observed.t)
+    return {
+        "observed": observed,
+        "draws": table,
+        "p_value": (1 + exceeding) / (len(t) + 1) if defined else float("nan"),
+        "granularity": 1 / (len(t) + 1) if defined else float("nan"),
+        "moved": float(np.mean([len(one.event) for one in drawn])) / max(1, len(actual)) if drawn else float("nan"),
+    }
 
 
-def _windowed_plain(results: EventStudyResults, window: tuple[int, int], covariate: pd.Series | None) -> Effect:
+def _response(
+    results: EventStudyResults, window: tuple[int, int], covariate: pd.Series | None
+) -> tuple[pd.Series, pd.Series, pd.Series]:
+    """CAR, day zero and covariate of the used events, by ``event_id``; the covariate NaN where there is none."""
     car = pd.Series(results.car(*window)["car"].to_numpy(), index=results.events["event_id"].to_numpy())
     days = pd.Series(results.events["day_zero"].to_numpy(), index=car.index)
-    return effect(car, days, None if covariate is None else covariate.reindex(car.index))
-
-
-class _CleanPools:
-    """Sessions to which each cluster of announcements may move."""
-
-    def __init__(
-        self,
-        results: EventStudyResults,
-        events: Announcements,
-        returns: pd.DataFrame,
-        calendar: str | TradingCalendar,
-        distance: int,
-    ) -> None:
-        own = calendar if isinstance(calendar, TradingCalendar) else TradingCalendar(calendar)
-        panel = check_returns(returns, own)
-        self.sessions = pd.DatetimeIndex(panel.index)
-        n = len(self.sessions)
-        busy = np.zeros((panel.shape[1], n), dtype=bool)
-        for kind in results.events["kind"].unique():
-            firm, day = known_days(events, str(kind), self.sessions, panel.columns, own)
-            for offset in range(-distance, distance + 1):
-                column = day + offset
-                inside = (column >= 0) & (column < n)
-                busy[firm[inside], column[inside]] = True
-        first = -results.settings.estimation[0]
-        busy[:, : first + 1] = True
-        busy[:, n - max(1, results.settings.window[1]) - 1 :] = True
-        clean = ~busy & panel.notna().to_numpy().T
-        frame = results.events[["event_id", "ticker", "kind", "day_zero"]].reset_index(drop=True)
-        rows = panel.columns.get_indexer(pd.Index(frame["ticker"]))
-        self.names = frame[["event_id", "ticker", "kind"]]
-        self.clusters = []
-        for _, part in frame.groupby("day_zero", sort=True).indices.items():
-            pool = np.flatnonzero(clean[rows[part]].all(axis=0))
-            if len(pool):
-                self.clusters.append((part, [f"{frame['ticker'].iloc[i]}" for i in part], pool))
-
-    def draw(self, rng: np.random.Generator) -> pd.DataFrame:
-        """A table of announcements before the open of random clean sessions; no firm twice on one."""
-        kept: list[int] = []
-        dates: list[str] = []
-        taken: set[tuple[str, int]] = set()
-        for part, tickers, pool in self.clusters:
-            position = int(pool[rng.integers(len(pool))])
-            if any((ticker, position) in taken for ticker in tickers):
-                continue
-            taken |= {(ticker, position) for ticker in tickers}
-            kept += part.tolist()
-            dates += [f"{self.sessions[position]:%Y-%m-%d}"] * len(part)
-        return self.names.iloc[kept].assign(announced_at=dates, session="bmo").reset_index(drop=True)
+    x = pd.Series(np.nan, index=car.index) if covariate is None else covariate.reindex(car.index)
+    return car, days, x
