@@ -84,6 +84,24 @@ def event_frame(
     return frame
 
 
+def eps_surprises(covariates: pd.DataFrame) -> pd.Series:
+    """Percentage surprise of the EPS columns by ``event_id``.
+
+    Raises
+    ------
+    InputError
+        If the announcements have nothing to make it from.
+    """
+    table = surprises.table(covariates)
+    if "eps_surprise" not in table.columns:
+        raise InputError(
+            "no event has a surprise",
+            parameter="surprise",
+            remedy="The announcements need eps_actual and eps_estimate, or surprise_pct; or pass surprise=.",
+        )
+    return table["eps_surprise"]
+
+
 def aligned(data: pd.DataFrame, results: EventStudyResults, event_ids: pd.Index) -> pd.DataFrame:
     """Further covariates on the rows of the used events."""
     if not isinstance(data, pd.DataFrame):
@@ -215,6 +233,37 @@ def complete_rows(frame: pd.DataFrame, names: Names, further: Sequence[str] = ()
     return sample, ledger
 
 
+def design_matrices(formula: str, sample: pd.DataFrame) -> tuple[pd.Series, pd.DataFrame]:
+    """Response and regressors of a formula; events with an undefined term are left out.
+
+    Raises
+    ------
+    ParameterError
+        If the formula cannot be evaluated, or its left side is no number.
+    """
+    try:
+        y, X = patsy.dmatrices(formula, sample, return_type="dataframe", NA_action="drop")
+    except (patsy.PatsyError, TypeError, ValueError) as error:
+        raise not_evaluated(formula, error) from error
+    if y.shape[1] != 1:
+        raise no_number(formula)
+    return y.iloc[:, 0], X
+
+
+def not_evaluated(formula: str, error: Exception) -> ParameterError:
+    """What to raise when a formula fails on the data."""
+    return ParameterError(
+        f"the formula cannot be evaluated: {str(error).splitlines()[0]}", parameter="formula", value=formula
+    )
+
+
+def no_number(formula: str) -> ParameterError:
+    """What to raise when a formula's left side is a category."""
+    return ParameterError(
+        "the response is no number", parameter="formula", value=formula, allowed="car, bhar or a numeric column"
+    )
+
+
 def check_variation(sample: pd.DataFrame, names: Names) -> None:
     """Refuse columns that do not vary: their coefficient does not exist."""
     if not len(sample):
@@ -225,16 +274,23 @@ def check_variation(sample: pd.DataFrame, names: Names) -> None:
         )
     constant = [name for name in names.all if sample[name].nunique() < 2]
     if constant:
+        whose = f"all {len(sample)} events" if len(sample) > 1 else "the only event"
         raise InputError(
             "no variation on this sample: "
-            + in_words(f"{name} is {sample[name].iloc[0]} for all {len(sample)} events" for name in constant),
+            + in_words(f"{name} is {_shown(sample[name].iloc[0])} for {whose}" for name in constant),
             parameter="formula",
             remedy="Leave it out, or use a sample on which it varies.",
         )
 
 
-def check_design(X: pd.DataFrame, events: pd.Index) -> None:
+def _shown(value: object) -> str:
+    return f"{value:.6g}" if isinstance(value, float) and value != round(value, 6) else str(value)
+
+
+def check_design(X: pd.DataFrame, events: pd.Index, parameter: str = "formula") -> None:
     """Refuse a design that does not identify its coefficients.
+
+    ``parameter`` is the argument that the columns come from.
 
     Raises
     ------
@@ -244,21 +300,21 @@ def check_design(X: pd.DataFrame, events: pd.Index) -> None:
     n, k = X.shape
     if n <= k:
         raise InputError(
-            f"{n} events cannot identify {k} parameters", parameter="formula", remedy="Use fewer covariates."
+            f"{n} events cannot identify {k} parameters", parameter=parameter, remedy="Use fewer covariates."
         )
     values = X.to_numpy(dtype=np.float64)
     bad = ~np.isfinite(values)
     if bad.any():
         raise InputError(
             "terms of the formula are infinite for some events",
-            parameter="formula",
+            parameter=parameter,
             rows=offences((events[i], X.columns[j], float(values[i, j]), "infinite") for i, j in np.argwhere(bad)),
         )
     involved = collinear_columns(values)
     if involved:
         raise InputError(
             "perfect collinearity among " + in_words(X.columns[j] for j in involved),
-            parameter="formula",
+            parameter=parameter,
             remedy="Leave one of them out; a covariate may also be constant within the fixed effects.",
         )
 

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from research.analysis._design import eps_surprises
 from research.analysis.clusters import codes
 from research.errors import InputError, ParameterError
 from research.events import surprises
@@ -81,7 +82,7 @@ def beat_but_dip(
     """
     frame = results.events
     if surprise is None:
-        surprise = surprises.table(results._covariates)["eps_surprise"]
+        surprise = eps_surprises(results._covariates)
     yard = results.yardsticks(0)
     events = pd.DataFrame(
         {

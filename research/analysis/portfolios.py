@@ -6,14 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import patsy
 from numpy.typing import NDArray
 from scipy import stats
 
-from research.analysis._design import check_design
+from research.analysis._design import check_design, design_matrices
 from research.analysis.period_regressions import automatic_lags
 from research.analysis.regressions import prepare
-from research.errors import InputError, ParameterError, in_words
+from research.errors import InputError, ParameterError, in_words, offences
 from research.study.results import EventStudyResults
 
 Floats = NDArray[np.float64]
@@ -60,7 +59,7 @@ def sefcik_thompson(results: EventStudyResults, formula: str, day: str | pd.Time
     sample = sample[sample["day_zero"] == chosen]
     if not len(sample):
         raise ParameterError("no event has this day zero", parameter="day", value=f"{chosen:%Y-%m-%d}")
-    F = patsy.dmatrices(formula, sample, return_type="dataframe", NA_action="drop")[1]
+    F = design_matrices(formula, sample)[1]
     check_design(F, F.index)
     rows = np.array([results.locate(str(name)) for name in F.index])
     y, x = _time_series(results, rows)
@@ -85,6 +84,11 @@ def sefcik_thompson(results: EventStudyResults, formula: str, day: str | pd.Time
 def _time_series(results: EventStudyResults, rows: NDArray[np.intp]) -> tuple[Floats, Floats]:
     """Returns of the events' firms on their common estimation days and day zero, and the model's regressors."""
     panel, events = results._panel, results._events
+    if panel.regressors.ndim == 3 or panel.weights is not None:
+        raise ParameterError(
+            f"the model {results.model.name!r} has regressors of its own for each firm, so no portfolio can be "
+            "regressed on them", parameter="results", remedy="Fit the study with a market or factor model.",
+        )  # fmt: skip
     start, end = results.settings.estimation
     zero = int(events.day[rows[0]])
     window = np.arange(zero + start, zero + end + 1)
@@ -144,7 +148,8 @@ def calendar_time(
     ----------
     returns : DataFrame, sessions x tickers
     positions : DataFrame
-        One row an event: ``ticker``, ``first`` and ``last`` session held, ``side`` (+1 long, -1 short).
+        One row an event: ``ticker``, ``first`` and ``last`` session held, ``side`` (+1 long, -1 short), and
+        optionally ``weight``, such as the market capitalisation before the announcement.
     factors : DataFrame
         On sessions, decimals; the market's excess return in the simplest case.
     min_firms : int, default 5
@@ -157,9 +162,17 @@ def calendar_time(
     Returns
     -------
     CalendarTime
-        The portfolio is equal-weighted and rebalanced daily. Count-weighted least squares gives a
-        day the weight of its number of firms (long-short: the smaller leg's); its standard error is HC1.
-        A firm held twice on a day counts once.
+        The portfolio is rebalanced daily, to equal weights or to the positions' ``weight``. Count-weighted
+        least squares gives a day the weight of its number of firms (long-short: the smaller leg's); its standard
+        error is HC1. A firm held twice on a day counts once, with the weight of its later announcement.
+
+    Raises
+    ------
+    ParameterError
+        Impossible ``min_firms`` or ``lags``.
+    InputError
+        Positions without a column they need, of a ticker without returns, on neither side or of no
+        positive weight, and factors that repeat each other or do not vary.
 
     Notes
     -----
@@ -168,6 +181,9 @@ def calendar_time(
     """
     if not isinstance(min_firms, int | np.integer) or min_firms < 1:
         raise ParameterError("no number of firms", parameter="min_firms", value=min_firms, allowed="1 or more")
+    if lags is not None and (not isinstance(lags, int | np.integer) or lags < 0):
+        raise ParameterError("no number of lags", parameter="lags", value=lags, allowed="0, 1, 2 ...")
+    _check_positions(positions, returns.columns)
     legs = {}
     for name, side in (("long", 1), ("short", -1)):
         legs[name] = _leg(returns, positions[positions["side"] == side], min_firms)
@@ -189,20 +205,48 @@ def calendar_time(
     return CalendarTime(table, daily.join(counts), int(min_firms), used_lags)
 
 
+def _check_positions(positions: pd.DataFrame, tickers: pd.Index) -> None:
+    """Refuse holdings that would silently be left out."""
+    absent = [name for name in ("ticker", "first", "last", "side") if name not in positions.columns]
+    if absent:
+        raise InputError(
+            "no column " + in_words(absent), parameter="positions", allowed="ticker, first, last, side and weight"
+        )
+    problems = {
+        "ticker": ~positions["ticker"].isin(tickers),
+        "side": ~positions["side"].isin([1, -1]),
+        "last": positions["first"].isna() | positions["last"].isna() | (positions["last"] < positions["first"]),
+    }
+    if "weight" in positions.columns:
+        weight = positions["weight"].to_numpy(dtype=np.float64)
+        problems["weight"] = pd.Series(~(np.isfinite(weight) & (weight > 0)), index=positions.index)
+    texts = {"ticker": "has no returns", "side": "neither 1 nor -1", "last": "before first, or missing"}
+    rows = [
+        (row, name, positions[name].iloc[at], texts.get(name, "not positive"))
+        for name, wrong in problems.items()
+        for at, (row, bad) in enumerate(wrong.items())
+        if bad
+    ]
+    if rows:
+        raise InputError("holdings that cannot be used", parameter="positions", rows=offences(rows))
+
+
 def _leg(returns: pd.DataFrame, positions: pd.DataFrame, min_firms: int) -> tuple[Floats, Floats]:
-    """Equal-weighted return of the firms held each day, and how many they are."""
-    held = np.zeros(returns.shape, dtype=bool)
-    first = returns.index.searchsorted(pd.DatetimeIndex(positions["first"]), side="left")
-    last = returns.index.searchsorted(pd.DatetimeIndex(positions["last"]), side="right")
-    columns = returns.columns.get_indexer(pd.Index(positions["ticker"]))
-    for a, b, column in zip(first, last, columns, strict=True):
-        if column >= 0:
-            held[a:b, column] = True
+    """Weighted return of the firms held each day, and how many they are."""
+    held = np.zeros(returns.shape)
+    ordered = positions.sort_values("first", kind="stable")
+    first = returns.index.searchsorted(pd.DatetimeIndex(ordered["first"]), side="left")
+    last = returns.index.searchsorted(pd.DatetimeIndex(ordered["last"]), side="right")
+    columns = returns.columns.get_indexer(pd.Index(ordered["ticker"]))
+    weights = ordered["weight"].to_numpy(dtype=np.float64) if "weight" in ordered.columns else np.ones(len(ordered))
+    for a, b, column, weight in zip(first, last, columns, weights, strict=True):
+        held[a:b, column] = weight
     values = returns.to_numpy(dtype=np.float64)
-    present = held & ~np.isnan(values)
-    count = present.sum(axis=1)
-    total = np.where(present, values, 0.0).sum(axis=1)
-    mean = np.where(count >= min_firms, total / np.maximum(count, 1), np.nan)
+    held[np.isnan(values)] = 0.0
+    count = (held > 0).sum(axis=1)
+    total = np.where(held > 0, held * values, 0.0).sum(axis=1)
+    enough = count >= min_firms
+    mean = np.where(enough, total / np.where(enough, held.sum(axis=1), 1.0), np.nan)
     return mean, count.astype(np.float64)
 
 
@@ -213,6 +257,10 @@ def _alphas(name: str, y: pd.Series, factors: pd.DataFrame, weights: pd.Series, 
     X = np.column_stack([np.ones(len(Y)), factors[usable].to_numpy(dtype=np.float64)])
     w = weights[usable].to_numpy(dtype=np.float64)
     n, k = X.shape
+    if n > k:
+        check_design(
+            pd.DataFrame(X, columns=["alpha", *map(str, factors.columns)]), y.index[usable.to_numpy()], "factors"
+        )
     shared = {"portfolio": name, "n_days": n, "mean_firms": float(w.mean()) if n else np.nan}
     rows = []
     for method in ("OLS", "Newey-West", "count-weighted"):

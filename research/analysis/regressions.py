@@ -26,6 +26,8 @@ from research.analysis._design import (
     complete_rows,
     event_frame,
     formula_names,
+    no_number,
+    not_evaluated,
 )
 from research.errors import InputError, ParameterError, ResearchWarning, in_words, nearest
 from research.study.results import EventStudyResults
@@ -109,6 +111,10 @@ def regress(
             remedy=nearest(str(covariance), COVARIANCES) or None,
         )
     by = [cluster] if isinstance(cluster, str) else None if cluster is None else list(cluster)
+    if by == []:
+        raise ParameterError(
+            "no column to cluster on", parameter="cluster", value=cluster, allowed="one or two columns"
+        )
     effects = [fixed_effects] if isinstance(fixed_effects, str) else list(fixed_effects)
     sample, ledger, names = prepare(results, formula, window, data, [*(by or []), *effects])
     sample, ledger = _drop_singletons(sample, ledger, effects)
@@ -182,13 +188,9 @@ def _model(formula: str, sample: pd.DataFrame, names: Names, effects: Sequence[s
     try:
         model = smf.ols(formula, sample, missing="drop")
     except (patsy.PatsyError, TypeError, ValueError) as error:
-        raise ParameterError(
-            f"the formula cannot be evaluated: {str(error).splitlines()[0]}", parameter="formula", value=formula
-        ) from error
+        raise not_evaluated(formula, error) from error
     if np.ndim(model.endog) != 1:
-        raise ParameterError(
-            "the response is no number", parameter="formula", value=formula, allowed="car, bhar or a numeric column"
-        )
+        raise no_number(formula)
     X = pd.DataFrame(np.asarray(model.exog), index=model.data.row_labels, columns=model.exog_names)
     if effects:
         check_variation(sample, names)
