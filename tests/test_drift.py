@@ -333,7 +333,7 @@ def test_announcements_without_estimates_say_so(panel):
     values = pd.Series(1.0, index=late.frame["event_id"])
     shorter = panel.returns.loc[: last + pd.Timedelta(days=9)]
     choices = {"end": END, "grouping": "sign", "known_announcements": panel.announcements}
-    with pytest.raises(es.InputError, match=r"no event is left: .* prices end inside the window"):
+    with pytest.raises(es.InputError, match=r"no event is left: prices end inside the window"):
         es.post_announcement_drift(late, shorter, panel.market, values, **choices)
 
 

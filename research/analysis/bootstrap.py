@@ -256,14 +256,14 @@ def _scores(fitted: Any, position: int, labels: NDArray[np.int64]) -> _Scores:
 
 def _draw(scores: _Scores, g: int, draws: int, seed: int) -> _Moments:
     """Moments of every sign pattern up to 12 clusters, else of seeded draws."""
-    parts = [scores.moments(signs) for signs in _patterns(g, draws, seed)]
+    parts = [scores.moments(signs) for signs in sign_patterns(g, draws, seed)]
     return _Moments(
         *(np.concatenate([getattr(part, name) for part in parts]) for name in _Moments.__dataclass_fields__)
     )
 
 
-def _patterns(g: int, draws: int, seed: int) -> Iterator[Floats]:
-    """Sign patterns in blocks of rows."""
+def sign_patterns(g: int, draws: int, seed: int) -> Iterator[Floats]:
+    """Signs of ``g`` clusters in blocks of rows: every pattern up to :data:`ENUMERATE` clusters, else seeded draws."""
     if g <= ENUMERATE:
         bits = (np.arange(2**g)[:, None] >> np.arange(g)) & 1
         yield np.where(bits == 1, -1.0, 1.0)

@@ -88,7 +88,7 @@ class Comparison:
             lines.append(f'<tr><th scope="row">{html.escape(str(label))}</th>{body}</tr>')
         return (
             f'<table class="data"><caption>{html.escape(self.legend)}</caption>'
-            f"<thead><tr><th></th>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
+            f'<thead><tr><th scope="col">coefficient</th>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table>'
         )
 
     def to_latex(self) -> str:

@@ -213,12 +213,12 @@ def drift(
     unranked = events["group"].isna() & used
     events.loc[unranked, "status"] = "left out"
     events.loc[unranked, "reason"] = np.where(
-        events.loc[unranked, "surprise"].isna(), "no surprise", "no quarter before to rank it in"
+        events.loc[unranked, "surprise"].isna(), "no surprise", "no quarter before with enough surprises to rank it in"
     )
     if not (events["status"] == "used").any():
         reasons = events["reason"].value_counts()
         raise InputError(
-            "no event is left: " + (in_words(f"{n} {reason}" for reason, n in reasons.items()) or "none was studied"),
+            "no event is left: " + (in_words(f"{reason} ({n})" for reason, n in reasons.items()) or "none was studied"),
             parameter="results",
             remedy="Shorten the holding window, or look at holding_windows(results).",
         )

@@ -107,14 +107,21 @@ def effect_of_arrays(
             raise InputError("weights that are not positive numbers", parameter="weights")
         root = np.sqrt(weights / weights.mean())
         X, y = X * root[:, None], y * root
+    if x is not None and g > 1 and _within_one_cluster(x, labels, g):
+        estimate = float(np.linalg.lstsq(X, y, rcond=None)[0][0])
+        return _undefined(estimate, n, g, "the covariate varies in one cluster only, which alone decides the slope")
+    return slope(y, X, labels)
+
+
+def slope(y: Floats, X: Floats, labels: NDArray[np.int64]) -> Effect:
+    """Coefficient of the first column of a design with its clustered error; the columns must not be collinear."""
+    n, g = len(y), int(labels.max(initial=-1)) + 1
     beta = np.linalg.lstsq(X, y, rcond=None)[0]
     estimate = float(beta[0])
     if g < 2:
         return _undefined(estimate, n, g, "fewer than two clusters")
     if n <= X.shape[1]:
         return _undefined(estimate, n, g, "fewer events than parameters")
-    if x is not None and _within_one_cluster(x, labels, g):
-        return _undefined(estimate, n, g, "the covariate varies in one cluster only, which alone decides the slope")
     u = y - X @ beta
     se = float(np.sqrt(clusters.cluster_covariance(X, u, labels)[0, 0]))
     if not se > 8 * np.finfo(float).eps * np.abs(y).max():

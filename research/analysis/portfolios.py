@@ -155,7 +155,8 @@ def calendar_time(
     min_firms : int, default 5
         A day counts only with at least so many firms in the leg (long-short: in each leg).
     lags : int, optional
-        Of Newey-West; by default ``floor(4 (T/100)^(2/9))``.
+        Of Newey-West; by default ``floor(4 (T/100)^(2/9))`` with the days of the long-short portfolio (of a
+        leg, where there is no day with both).
     risk_free : Series, optional
         Subtracted from the legs; zero by default (the long-short return needs none).
 
@@ -198,7 +199,8 @@ def calendar_time(
     if risk_free is not None:
         for name in legs:
             daily[name] -= risk_free.reindex(returns.index)
-    used_lags = automatic_lags(int(daily["long_short"].notna().sum())) if lags is None else int(lags)
+    days = daily.notna().sum()
+    used_lags = automatic_lags(int(days["long_short"] or days.max())) if lags is None else int(lags)
     x = factors.reindex(returns.index)
     parts = [_alphas(name, daily[name], x, weights[name], used_lags) for name in ("long", "short", "long_short")]
     table = pd.concat(parts).set_index(["portfolio", "method"])

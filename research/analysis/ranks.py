@@ -51,7 +51,7 @@ def rank_surprises(surprise: pd.Series, day_zero: pd.Series, grouping: str = "au
         ``deciles``: bounds from the surprises of the *previous* calendar quarter, so that the
         group is known on the day. ``sign``: negative, zero, positive; known on the day as well.
         ``terciles``: of all events pooled, which looks ahead and is labelled so. ``auto``:
-        deciles where the median quarter has at least 50 surprises, else pooled terciles.
+        deciles where the median quarter has at least 50 surprises and another follows, else pooled terciles.
         ``none``: one group of all events, with or without a surprise.
 
     Returns
@@ -61,7 +61,7 @@ def rank_surprises(surprise: pd.Series, day_zero: pd.Series, grouping: str = "au
     Raises
     ------
     InputError
-        If no event has a surprise, or pooled terciles have no spread.
+        If no event has a surprise, pooled terciles have no spread, or deciles no quarter to come from.
     """
     if grouping not in GROUPINGS:
         raise ParameterError("unknown grouping", parameter="grouping", value=grouping, allowed=", ".join(GROUPINGS))
@@ -76,16 +76,25 @@ def rank_surprises(surprise: pd.Series, day_zero: pd.Series, grouping: str = "au
     enough = float(sizes.median()) >= DECILE_EVENTS
     chosen = grouping if grouping != "auto" else ("deciles" if enough else "terciles")
     if chosen == "deciles":
-        return _ranks(_previous_quarter(values, quarter), 10, "deciles of the previous quarter's surprises", False)
+        group = _previous_quarter(values, quarter)
+        if group.notna().any():
+            return _ranks(group, 10, "deciles of the previous quarter's surprises", False)
+        if grouping == "deciles":
+            raise InputError(
+                f"no surprise follows a quarter with {DECILE_EVENTS} of them, so there are no deciles to rank it in",
+                parameter="surprise",
+                remedy="Use terciles or sign.",
+            )
     if chosen == "sign":
         group = np.sign(values) + 1
         return _ranks(group, 3, "sign of the surprise (negative, zero, positive)", False)
     low, high = values.quantile([1 / 3, 2 / 3])
     if not low < high:
         raise InputError(
-            f"the {int(values.notna().sum())} surprises cannot be split into thirds",
+            "the surprises cannot be split into thirds: they are too few, or too many of them are alike",
             parameter="surprise",
-            remedy="More than a third of them are alike, or there are fewer than three.",
+            value=int(values.notna().sum()),
+            remedy="Group by sign, or hold all announcements together (grouping none).",
         )
     group = ((values > low).astype(float) + (values > high)).where(values.notna())
     return _ranks(group, 3, "terciles of all surprises pooled (bounds known only afterwards)", True)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from statsmodels.stats.multitest import multipletests
 
 from research.analysis._placebo import CleanPools, reactions
+from research.analysis.bootstrap import ENUMERATE, sign_patterns
 from research.analysis.clusters import codes
 from research.analysis.effects import Effect, effect, minimum_detectable_effect
 from research.errors import InputError, ParameterError, ResearchWarning, nearest
@@ -177,6 +178,7 @@ def romano_wolf(responses: pd.DataFrame, cluster: pd.Series, *, draws: int = 999
     cluster : Series indexed alike
         Usually day zero.
     draws, seed : int
+        Up to 12 clusters every pattern of signs is used instead, and p is exact.
 
     Returns
     -------
@@ -205,12 +207,11 @@ def romano_wolf(responses: pd.DataFrame, cluster: pd.Series, *, draws: int = 999
     clusters_with = (counts > 0).sum(axis=0)
     factor = clusters_with / np.maximum(clusters_with - 1, 1)
     observed = _joint_t(np.ones((1, g)), sums, counts, n, factor)[0]
-    rng = np.random.default_rng(seed)
-    blocks = []
-    for start in range(0, draws, 1024):
-        signs = np.where(rng.integers(0, 2, size=(min(1024, draws - start), g), dtype=np.int8) == 1, -1.0, 1.0)
-        blocks.append(np.abs(_joint_t(signs, sums, counts, n, factor)))
-    drawn = np.concatenate(blocks)
+    drawn = np.concatenate(
+        [np.abs(_joint_t(signs, sums, counts, n, factor)) for signs in sign_patterns(g, draws, seed)]
+    )
+    # Every pattern, the identity among them, gives the exact share; of draws the sample itself is one more.
+    own = 0 if g <= ENUMERATE else 1
     t = np.where(clusters_with > 1, observed, np.nan)
     order = np.argsort(-np.abs(np.nan_to_num(t)), kind="stable")
     order = order[np.isfinite(t[order])]
@@ -218,9 +219,9 @@ def romano_wolf(responses: pd.DataFrame, cluster: pd.Series, *, draws: int = 999
     running = 0.0
     for position, j in enumerate(order):
         level = np.abs(t[j]) * (1 - 1e-9)
-        single[j] = (1 + int((~(drawn[:, j] < level)).sum())) / (draws + 1)
+        single[j] = (own + int((~(drawn[:, j] < level)).sum())) / (len(drawn) + own)
         highest = np.nanmax(drawn[:, order[position:]], axis=1)
-        running = max(running, (1 + int((~(highest < level)).sum())) / (draws + 1))
+        running = max(running, (own + int((~(highest < level)).sum())) / (len(drawn) + own))
         stepdown[j] = running
     with np.errstate(divide="ignore", invalid="ignore"):
         mean = sums.sum(axis=0) / n
@@ -340,7 +341,7 @@ def placebo(
     Returns
     -------
     dict
-        ``observed`` (Effect), ``draws`` (DataFrame: ``estimate, t, n_events``), ``p_value`` (of \|t\|; NaN
+        ``observed`` (Effect), ``draws`` (DataFrame: ``estimate, t, p_value, n_events``), ``p_value`` (of \|t\|; NaN
         where no statistic could be computed), ``granularity`` (its smallest possible value and step,
         ``1 / (B + 1)``; B counts the draws that have a statistic), ``moved`` (share of used events that found a
         clean session).
@@ -366,10 +367,10 @@ def placebo(
         at = pd.Series(one.session)
         gap = None if covariate is None else pd.Series(x.to_numpy()[one.event])
         single = effect(pd.Series(values), at, gap)
-        rows.append({"estimate": single.estimate, "t": single.t, "n_events": single.n_events})
+        rows.append({name: getattr(single, name) for name in ("estimate", "t", "p_value", "n_events")})
         if progress is not None:
             progress(number)
-    table = pd.DataFrame(rows, columns=["estimate", "t", "n_events"])
+    table = pd.DataFrame(rows, columns=["estimate", "t", "p_value", "n_events"])
     t = table["t"].abs().dropna()
     exceeding = int((t >= abs(observed.t) * (1 - 1e-9)).sum())
     defined = len(t) > 0 and np.isfinite(observed.t)
