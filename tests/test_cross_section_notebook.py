@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 import research as es
+from research.analysis.effects import Effect
 from research.reporting import cross_section as report
 from research.reporting import drift as drift_report
 from research.reporting import plots_cross_section, plots_drift, samples
@@ -226,6 +227,22 @@ def test_many_companies_are_shown_at_both_ends():
     assert picture.figure.get_figheight() < 12
     assert "the 20 with the smallest and the 20 with the largest" in picture.caption
     assert len(picture.data) == 120
+
+
+def _effect(t):
+    return Effect(0.03, 0.03 / t, t, 40.0, 0.01, 0.0, 0.1, 0.05, 90, 41)
+
+
+def test_the_placebo_figure_counts_what_its_p_value_counts():
+    observed = _effect(4.25)
+    draws = pd.DataFrame({"t": np.linspace(-5, 5, 101)})
+    picture = plots_cross_section.placebo(draws, observed, 0.17, "beats minus misses")
+    assert "16 of 101 sets without news have as large a t" in picture.alt
+    assert picture.data["sets"].sum() == 101
+    alone = plots_cross_section.placebo(draws, _effect(9.0), 0.01, "x")
+    assert "None of 101 sets without news has as large a t" in alone.alt
+    nothing = plots_cross_section.placebo(draws, _effect(np.nan), np.nan, "x")
+    assert "no t-statistic" in nothing.alt
 
 
 def test_figures_of_drift_name_the_groups_with_their_signs():

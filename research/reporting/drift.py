@@ -172,10 +172,11 @@ def value_table(study: DriftStudy, weights: str = "") -> Fragment:
         "mde": size_column("detectable"),
         "largest_share": size_column("heaviest", 0),
     }
+    by = weights or "market capitalisation"
     shown_table = table(
         shown,
         columns,
-        caption=f"Weighted by {weights or 'market capitalisation'}; benchmark {study.headline.benchmark}, errors clustered by "
+        caption=f"Weighted by {by}; benchmark {study.headline.benchmark}, errors clustered by "
         "calendar quarter. Heaviest: share of the one announcement that weighs most in its group.",
     )
     found = study.value_calendar

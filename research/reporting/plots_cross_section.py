@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 from scipy import stats
 
+from research.analysis.effects import Effect
 from research.analysis.response import ArctanResponse
 from research.reporting import words
 from research.reporting._figure_data import MOST_POINTS, behind, in_groups, wide
@@ -42,7 +44,17 @@ def direct_labels(ax: Axes, ends: list[tuple[float, str, str]], x: float) -> Non
     for y, text, colour in sorted(ends):
         at = max(y, placed[-1] + gap) if placed else y
         placed.append(at)
-        ax.annotate(text, (x, at), xytext=(6, 0), textcoords="offset points", va="center", fontsize=9, color=colour)
+        behind_text = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}
+        ax.annotate(
+            text,
+            (x, at),
+            xytext=(6, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=9,
+            color=colour,
+            bbox=behind_text,
+        )
 
 
 @_styled
@@ -67,6 +79,7 @@ def class_paths(paths: pd.DataFrame, counts: Mapping[str, int]) -> Picture:
     last = float(paths["relative_day"].max())
     ax.set_xlim(float(paths["relative_day"].min()), last + 0.14 * (last - float(paths["relative_day"].min())))
     direct_labels(ax, ends, last)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_xlabel("trading days relative to day zero")
     ax.set_ylabel("cumulative abnormal return, per cent")
     _percent_axis(ax.yaxis, 1)
@@ -287,51 +300,52 @@ def specification_curve(table: pd.DataFrame, what: str) -> Picture:
 
 
 @_styled
-def placebo(draws: pd.DataFrame, observed: float, p_value: float, what: str) -> Picture:
-    """The figure on dates without news beside the one on the real dates.
+def placebo(draws: pd.DataFrame, observed: Effect, p_value: float, what: str) -> Picture:
+    """The t-statistic on dates without news beside the one on the real dates.
 
     Parameters
     ----------
     draws : DataFrame
-        ``estimate`` of every set of random dates.
-    observed : float
+        ``t`` of every set of random dates.
+    observed : Effect
         The same on the real dates.
     p_value : float
     what : str
-        What the figure is.
+        What the statistic tests.
     """
-    values = 100 * draws["estimate"].dropna().to_numpy()
+    values = draws["t"].dropna().to_numpy()
     figure, ax = _canvas(9, 3.2)
     edges = np.histogram_bin_edges(values, bins=min(30, max(5, len(values) // 8)))
     counts, _, _ = ax.hist(values, bins=edges, color=BLUE, alpha=0.55)
-    ax.axvline(100 * observed, color=ORANGE, linewidth=2)
     ax.axvline(0, color=MUTED, linewidth=0.8)
-    middle = (min(values.min(), 100 * observed) + max(values.max(), 100 * observed)) / 2
-    right = 100 * observed > middle
-    ax.annotate(
-        f"real dates {words.percent(observed)}",
-        (100 * observed, 0.92 * counts.max()),
-        xytext=(-6 if right else 6, 0),
-        textcoords="offset points",
-        ha="right" if right else "left",
-        fontsize=9,
-        color=ORANGE,
-    )
-    ax.set_xlabel(f"{what}, per cent")
+    ax.set_ylim(0, 1.2 * counts.max())
+    ax.set_xlabel(f"t-statistic of {what}, errors clustered by day zero")
     ax.set_ylabel("sets of random dates")
-    _percent_axis(ax.xaxis, 1)
-    inside = values.min() <= 100 * observed <= values.max()
-    where = "inside" if inside else "outside"
-    ax.set_title(
-        f"The real dates lie {where} the range of {len(values):,} sets without news (p {words.p_value(p_value)})"
-    )
-    span = f"{words.percent(values.min() / 100)} to {words.percent(values.max() / 100)}"
-    alt = (
-        f"Histogram of {what} on {len(values):,} sets of random dates, from {span}; on the real dates "
-        f"{words.percent(observed)}."
-    )
-    caption = (
-        "Bars: the same pipeline on random dates without news. Orange: on the real dates. p compares t-statistics."
-    )
-    data = pd.DataFrame({"low": edges[:-1] / 100, "high": edges[1:] / 100, "n": counts.astype(int)})
-    return Picture(figure, alt, caption, behind(data, {"low": "from, %", "high": "to, %", "n": "sets"}))
+    if np.isfinite(observed.t):
+        ax.axvline(observed.t, color=ORANGE, linewidth=2)
+        ends = min(values.min(), observed.t), max(values.max(), observed.t)
+        right = observed.t > sum(ends) / 2
+        ax.annotate(
+            f"real dates {words.number(observed.t, 1)}",
+            (observed.t, 1.12 * counts.max()),
+            xytext=(-6 if right else 6, 0),
+            textcoords="offset points",
+            ha="right" if right else "left",
+            va="center",
+            fontsize=9,
+            color=ORANGE,
+        )
+        larger = int((np.abs(values) >= abs(observed.t)).sum())
+        have = "has" if larger < 2 else "have"
+        title = (
+            f"{larger or 'None'} of {len(values):,} sets without news {have} as large a t as the real dates "
+            f"(p {words.p_value(p_value)})"
+        )
+    else:
+        title = "The real dates have no t-statistic to compare"
+    ax.set_title(title)
+    span = f"{words.number(values.min(), 1)} to {words.number(values.max(), 1)}"
+    alt = f"Histogram of the t-statistic of {what} on {len(values):,} sets of random dates, from {span}. {title}."
+    caption = "Bars: the same pipeline on random dates without news. Orange: on the real dates."
+    data = pd.DataFrame({"low": edges[:-1], "high": edges[1:], "n": counts.astype(int)})
+    return Picture(figure, alt, caption, behind(data, {"low": "t from", "high": "to", "n": "sets"}))
