@@ -346,6 +346,11 @@ def test_impossible_requests(study, surprise):
     ):
         with pytest.raises(es.ParameterError):
             drift(study, surprise, **{"start": 2, "end": END, **keywords})
+    for bad, error in ((surprise.astype(str) + "x", es.ParameterError), (surprise * np.inf, es.InputError)):
+        with pytest.raises(error):
+            drift(study, bad, start=2, end=END)
+    with pytest.raises(es.InputError, match="twice"):
+        drift(study, pd.concat([surprise, surprise]), start=2, end=END)
     with pytest.raises(es.InputError, match="no event has a surprise"):
         drift(study, surprise * np.nan, start=2, end=END)
     with pytest.raises(es.InputError, match="no event has a surprise"):

@@ -214,6 +214,7 @@ def test_derived_covariates_and_functions(results):
 
 
 BAD_FORMULAS = {
+    "car ~ car + x": (es.ParameterError, "car on both sides"),
     "car ~ eps_suprise": (es.ParameterError, "Did you mean 'eps_surprise'"),
     "car ~": (es.ParameterError, "no formula|cannot be read"),
     "x": (es.ParameterError, "no formula"),
@@ -240,6 +241,10 @@ def test_other_impossible_requests(results):
     ids = results.events["event_id"]
     cases = [
         ({"cluster": []}, es.ParameterError, "one or two columns"),
+        ({"cluster": 3}, es.ParameterError, "no column names"),
+        ({"fixed_effects": [3]}, es.ParameterError, "no column names"),
+        ({"data": {"z": 1}}, es.ParameterError, "not a DataFrame"),
+        ({"data": pd.DataFrame([[1.0, 2.0]], columns=["z", "z"], index=[ids.iloc[0]])}, es.InputError, "z"),
         ({"cluster": "tickr"}, es.ParameterError, "Did you mean 'ticker'"),
         ({"cluster": "one"}, es.ParameterError, "one cluster"),
         ({"cluster": ["ticker", "day_zero", "sector"]}, es.ParameterError, "one or two"),
@@ -258,6 +263,42 @@ def test_other_impossible_requests(results):
         es.regress(results, "car ~ z", (0, 1), data=pd.DataFrame({"z": [np.inf] + [1.0, 2.0] * 40}, index=ids[:81]))
     with pytest.raises(es.ParameterError, match="outside the fitted"):
         es.regress(results, "car ~ x", (0, 50))
+
+
+def test_a_category_without_an_event_is_no_column(results):
+    ids = results.events["event_id"]
+    values = pd.Categorical(np.resize(["a", "b"], len(ids)), categories=["a", "b", "never"])
+    fitted = es.regress(results, "car ~ z", (0, 1), data=pd.DataFrame({"z": values}, index=ids))
+    assert list(fitted.params.index) == ["Intercept", "z[T.b]"]
+
+
+def test_windows_may_be_texts_and_studies_empty(results):
+    text = es.regress(results, "car ~ x", "0,1")
+    np.testing.assert_array_equal(text.params, es.regress(results, "car ~ x", (0, 1)).params)
+    panel = ragged_panel(seed=11, n_firms=8, last="2019-12-31")
+    empty = es.EventStudy(
+        panel.announcements, panel.returns.rename(columns=lambda name: f"X{name}"), market=panel.market
+    ).fit()
+    assert len(empty) == 0
+    with pytest.raises(es.InputError, match="used no event"):
+        es.regress(empty, "car ~ timing")
+
+
+def test_things_that_are_no_numbers_are_refused(results):
+    fitted = es.regress(results, "car ~ x")
+    plain = sm.OLS(np.arange(5.0), np.ones(5)).fit()
+    for call in (
+        lambda: es.arctan_response(results, "sector"),
+        lambda: rank_response(results, "sector"),
+        lambda: es.quantile_regressions(results, "car ~ x", quantiles=["half"]),
+        lambda: es.wild_cluster_bootstrap(plain),
+        lambda: es.wild_cluster_bootstrap(fitted, "x", ["ticker"]),
+        lambda: es.wild_cluster_bootstrap(fitted, "x", null=np.nan),
+        lambda: es.compare(["(1)"]),
+        lambda: es.beat_but_dip(results, pd.Series("a", index=results.events["event_id"])),
+    ):
+        with pytest.raises(es.ParameterError):
+            call()
 
 
 def test_a_category_of_one_event_has_no_hc3(results):
@@ -614,6 +655,8 @@ def test_sefcik_thompson_estimates_equal_ols_of_day_zero_returns():
     own = es.EventStudy(es.Announcements.from_frame(table), returns, es.TradeToTradeModel(), market=market).fit()
     with pytest.raises(es.ParameterError, match="regressors of its own"):
         es.sefcik_thompson(own, "car ~ z")
+    with pytest.raises(es.InputError, match="timing is bmo for all 15"):
+        es.sefcik_thompson(results, "car ~ z + C(timing)")
     many = es.sample.announcements(["META", "AAPL"])
     study = es.EventStudy(many, es.sample.prices().returns(), market=es.sample.market_returns()).fit()
     with pytest.raises(es.ParameterError, match="day zeros"):

@@ -412,6 +412,43 @@ def test_the_linearised_error_of_the_difference_covers():
     assert np.mean(errors) == pytest.approx(np.std(differences), rel=0.12)
 
 
+def test_impossible_requests_are_told(panel, results):
+    ids = results.events["event_id"]
+    twice = pd.Series([1.0, 2.0], index=["a", "a"])
+    cases = [
+        (lambda: romano_wolf(pd.DataFrame({"a": list("abc")}), pd.Series([1, 2, 3])), es.InputError, "not numeric: a"),
+        (lambda: adjust_p_values(pd.Series(["x"])), es.ParameterError, "numbers"),
+        (lambda: subperiods(pd.Series([np.nan]), pd.Series(pd.to_datetime(["2020-01-02"]))), es.InputError, "no event"),
+        (
+            lambda: specification_curve(panel.announcements, panel.returns, panel.market, windows=[]),
+            es.ParameterError,
+            "windows",
+        ),
+        (
+            lambda: placebo(panel.announcements, panel.returns, panel.market, covariate=twice, draws=1),
+            es.InputError,
+            "twice",
+        ),
+        (
+            lambda: specification_curve(
+                panel.announcements, panel.returns, panel.market, covariate=pd.Series("x", index=ids)
+            ),
+            es.ParameterError,
+            "numbers",
+        ),
+    ]
+    for call, error, message in cases:
+        with pytest.raises(error, match=message):
+            call()
+
+
+def test_placebo_takes_a_table_like_a_study_does(panel):
+    table = panel.announcements.frame[["ticker", "announced_at"]]
+    one = placebo(table, panel.returns, panel.market, draws=3)
+    other = placebo(es.Announcements.from_frame(table), panel.returns, panel.market, draws=3)
+    pd.testing.assert_frame_equal(one["draws"], other["draws"])
+
+
 def test_a_small_family_is_enumerated():
     """Up to 12 clusters p is the exact share of all sign patterns, stepdown included."""
     rng = np.random.default_rng(5)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
@@ -186,6 +187,14 @@ def wild_cluster_bootstrap(
         raise ParameterError("no draws", parameter="draws", value=draws, allowed="an integer of at least 1")
     if not 0 < confidence < 1:
         raise ParameterError("no probability", parameter="confidence", value=confidence, allowed="between 0 and 1")
+    if not np.isfinite(null):
+        raise ParameterError("no value of a coefficient", parameter="null", value=null, allowed="a finite number")
+    if not isinstance(getattr(fitted, "sample", None), pd.DataFrame):
+        raise ParameterError(
+            "a fit without its sample", parameter="fitted", value=type(fitted).__name__, allowed="what regress returned"
+        )
+    if not isinstance(cluster, str):
+        raise ParameterError("one dimension", parameter="cluster", value=cluster, allowed="the name of a column")
     position = clusters.term_position(fitted, term)
     name = str(fitted.model.exog_names[position])
     labels = clusters.cluster_codes(fitted.sample, [cluster])[:, 0]

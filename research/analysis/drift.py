@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from research.analysis._design import eps_surprises
+from research.analysis._design import eps_surprises, numbers
 from research.analysis._drift_inference import checked_weights, long_short, mean_path, quarter, value_weighted
 from research.analysis.clusters import codes
 from research.analysis.effects import effect
@@ -203,7 +203,10 @@ def drift(
     if alpha not in ("estimated", "zero"):
         raise ParameterError("unknown choice", parameter="alpha", value=alpha, allowed="estimated, zero")
     events = holding_windows(results, start, end)
-    events["surprise"] = surprise.reindex(events.index).astype(float)
+    events["surprise"] = numbers(surprise, "surprise").reindex(events.index)
+    endless = np.isinf(events["surprise"])
+    if endless.any():
+        raise InputError("infinite surprises: " + in_words(events.index[endless]), parameter="surprise")
     ranks = rank_surprises(events["surprise"], events["day_zero"], grouping)
     events["group"] = ranks.group
     sums, bhar = _paths(results, events["last"].to_numpy(), start, end, alpha)

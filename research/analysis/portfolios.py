@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from research.analysis._design import check_design, design_matrices
+from research.analysis._design import Names, check_design, check_variation, design_matrices
 from research.analysis.period_regressions import automatic_lags
 from research.analysis.regressions import prepare
 from research.errors import InputError, ParameterError, in_words, offences
@@ -47,7 +47,7 @@ def sefcik_thompson(results: EventStudyResults, formula: str, day: str | pd.Time
     -----
     Source: Sefcik and Thompson (1986, Journal of Accounting Research 24).
     """
-    sample, _, _ = prepare(results, formula, (0, 0))
+    sample, _, names = prepare(results, formula, (0, 0))
     days = sample["day_zero"].unique()
     if day is None and len(days) != 1:
         raise ParameterError(
@@ -59,6 +59,7 @@ def sefcik_thompson(results: EventStudyResults, formula: str, day: str | pd.Time
     sample = sample[sample["day_zero"] == chosen]
     if not len(sample):
         raise ParameterError("no event has this day zero", parameter="day", value=f"{chosen:%Y-%m-%d}")
+    check_variation(sample, Names((), names.covariates))
     F = design_matrices(formula, sample)[1]
     check_design(F, F.index)
     rows = np.array([results.locate(str(name)) for name in F.index])

@@ -7,7 +7,7 @@ errors are heteroskedasticity-consistent, or clustered, or bootstrapped.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -110,12 +110,10 @@ def regress(
             allowed=", ".join(COVARIANCES) + "; for clusters use cluster=",
             remedy=nearest(str(covariance), COVARIANCES) or None,
         )
-    by = [cluster] if isinstance(cluster, str) else None if cluster is None else list(cluster)
+    by = None if cluster is None else _columns("cluster", cluster)
     if by == []:
-        raise ParameterError(
-            "no column to cluster on", parameter="cluster", value=cluster, allowed="one or two columns"
-        )
-    effects = [fixed_effects] if isinstance(fixed_effects, str) else list(fixed_effects)
+        raise ParameterError("no column", parameter="cluster", value=cluster, allowed="one or two columns")
+    effects = _columns("fixed_effects", fixed_effects)
     sample, ledger, names = prepare(results, formula, window, data, [*(by or []), *effects])
     sample, ledger = _drop_singletons(sample, ledger, effects)
     model = _model(formula, sample, names, effects)
@@ -136,6 +134,14 @@ def regress(
     return fitted
 
 
+def _columns(parameter: str, value: object) -> list[str]:
+    """One name, or several."""
+    names = [value] if isinstance(value, str) else list(value) if isinstance(value, Iterable) else None
+    if names is None or not all(isinstance(name, str) for name in names):
+        raise ParameterError("no column names", parameter=parameter, value=value, allowed="a name or a list of names")
+    return names
+
+
 def prepare(
     results: EventStudyResults,
     formula: str,
@@ -147,6 +153,8 @@ def prepare(
 
     ``further`` columns (clusters, fixed effects) are checked to exist, and events without them are left out.
     """
+    if data is not None and not isinstance(data, pd.DataFrame):
+        raise ParameterError("not a DataFrame", parameter="data", value=type(data).__name__)
     base = [str(name) for name in results.events.columns] + list(PERIODS)
     extra = [] if data is None else [str(name) for name in data.columns]
     names = formula_names(formula, [*base, *extra])

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import optimize, stats
 
 from research.analysis import clusters
-from research.analysis._design import aligned, check_design, design_matrices
+from research.analysis._design import aligned, check_design, design_matrices, numbers
 from research.analysis.ranks import Ranks, rank_surprises
 from research.analysis.regressions import prepare, regress
 from research.errors import InputError, ParameterError
@@ -99,7 +99,7 @@ def arctan_response(
     Source: Freeman and Tse (1992, Journal of Accounting Research 30).
     """
     sample, _, _ = prepare(results, f"car ~ {surprise}", window, data, [cluster])
-    ue, y = sample[surprise].to_numpy(dtype=float), sample["car"].to_numpy(dtype=float)
+    ue, y = numbers(sample[surprise], "surprise").to_numpy(), sample["car"].to_numpy(dtype=float)
     if len(y) <= 3:
         raise InputError(f"{len(y)} events cannot identify 3 parameters", parameter="surprise")
     line = _linear(ue, y)
@@ -196,7 +196,7 @@ def rank_response(
         How the groups were made.
     """
     sample, _, _ = prepare(results, f"car ~ {surprise}", window, data)
-    ranks = rank_surprises(sample[surprise], sample["day_zero"], grouping)
+    ranks = rank_surprises(numbers(sample[surprise], "surprise"), sample["day_zero"], grouping)
     extra = pd.DataFrame({"surprise_rank": ranks.rank})
     if data is not None:
         event_ids = pd.Index(results.events["event_id"], name="event_id")
@@ -235,7 +235,7 @@ def quantile_regressions(
     -----
     Source: Koenker and Bassett (1978, Econometrica 46).
     """
-    chosen = [float(q) for q in quantiles]
+    chosen = [float(q) if isinstance(q, int | float | np.floating) else np.nan for q in quantiles]
     if not chosen or any(not 0 < q < 1 for q in chosen):
         raise ParameterError("no quantiles", parameter="quantiles", value=quantiles, allowed="strictly between 0 and 1")
     sample, ledger, _ = prepare(results, formula, window, data, [] if cluster is None else [cluster])

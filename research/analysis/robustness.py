@@ -12,13 +12,15 @@ import pandas as pd
 from numpy.typing import NDArray
 from statsmodels.stats.multitest import multipletests
 
+from research.analysis._design import numbers
 from research.analysis._placebo import CleanPools, reactions
 from research.analysis.bootstrap import ENUMERATE, sign_patterns
 from research.analysis.clusters import codes
 from research.analysis.effects import Effect, effect, minimum_detectable_effect
-from research.errors import InputError, ParameterError, ResearchWarning, nearest
+from research.errors import InputError, ParameterError, ResearchWarning, in_words, nearest
 from research.events.announcements import Announcements
 from research.events.calendar import TradingCalendar
+from research.study.inputs import as_announcements
 from research.study.models import resolve_model
 from research.study.results import EventStudyResults
 from research.study.settings import relative_window
@@ -45,7 +47,7 @@ _ADJUSTMENTS = {"holm": "holm", "benjamini-hochberg": "fdr_bh", "benjamini-yekut
 
 
 def specification_curve(
-    events: Announcements,
+    events: Announcements | pd.DataFrame,
     returns: pd.DataFrame,
     market: pd.Series | None = None,
     *,
@@ -83,6 +85,12 @@ def specification_curve(
     listed = [relative_window("windows", window) for window in windows]
     spans = [relative_window("estimations", window) for window in estimations]
     rules = list(day_zero_rules)
+    models = list(models)
+    for name, given in {"windows": listed, "estimations": spans, "day_zero_rules": rules, "models": models}.items():
+        if not given:
+            raise ParameterError("nothing to choose from", parameter=name, value=given, allowed="at least one")
+    if covariate is not None:
+        covariate = numbers(covariate, "covariate")
     for rule in rules:
         if rule not in DAY_ZERO_RULES:
             raise ParameterError(
@@ -105,7 +113,9 @@ def specification_curve(
     return pd.DataFrame(rows)
 
 
-def _fit(events: Announcements, returns: pd.DataFrame, model: Any, market: Any, **choices: Any) -> EventStudyResults:
+def _fit(
+    events: Announcements | pd.DataFrame, returns: pd.DataFrame, model: Any, market: Any, **choices: Any
+) -> EventStudyResults:
     """A fit that does not repeat the warning on few known announcements for every specification."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResearchWarning)
@@ -148,6 +158,7 @@ def adjust_p_values(p_values: pd.Series, methods: Sequence[str] = ("holm", "benj
     Sources: Holm (1979, Scandinavian Journal of Statistics 6); Benjamini and Hochberg (1995, JRSS-B
     57); Benjamini and Yekutieli (2001, Annals of Statistics 29).
     """
+    p_values = numbers(p_values.reset_index(drop=True), "p_values").set_axis(p_values.index)
     present = p_values.dropna()
     if ((present < 0) | (present > 1)).any():
         raise ParameterError("no p-values", parameter="p_values", allowed="between 0 and 1")
@@ -194,6 +205,9 @@ def romano_wolf(responses: pd.DataFrame, cluster: pd.Series, *, draws: int = 999
         raise ParameterError("no draws", parameter="draws", value=draws, allowed="an integer of at least 1")
     if not cluster.index.equals(responses.index):
         raise InputError("clusters are not indexed like the responses", parameter="cluster")
+    text = [str(name) for name in responses.columns if not pd.api.types.is_numeric_dtype(responses[name])]
+    if text:
+        raise InputError("columns that are not numeric: " + in_words(text), parameter="responses")
     values = responses.to_numpy(dtype=np.float64)
     labels = codes(cluster)
     g, m = int(labels.max(initial=-1)) + 1, values.shape[1]
@@ -289,6 +303,8 @@ def subperiods(
     if not isinstance(parts, int | np.integer) or parts < 2:
         raise ParameterError("no number of periods", parameter="parts", value=parts, allowed="2 or more")
     known = day_zero[response.notna() if covariate is None else response.notna() & covariate.notna()]
+    if not len(known):
+        raise InputError("no event has all of response and covariate", parameter="response")
     bounds = [known.quantile(i / parts, interpolation="lower") for i in range(1, parts)]
     label = np.searchsorted(np.array(bounds, dtype="datetime64[ns]"), known.to_numpy(dtype="datetime64[ns]"))
     rows = []
@@ -301,7 +317,7 @@ def subperiods(
 
 
 def placebo(
-    events: Announcements,
+    events: Announcements | pd.DataFrame,
     returns: pd.DataFrame,
     market: pd.Series | None = None,
     *,
@@ -313,7 +329,7 @@ def placebo(
     draws: int = 199,
     seed: int = 0,
     calendar: str | TradingCalendar = "XNYS",
-    known_announcements: Announcements | None = None,
+    known_announcements: Announcements | pd.DataFrame | None = None,
     progress: Callable[[int], None] | None = None,
     **choices: Any,
 ) -> dict[str, Any]:
@@ -351,7 +367,10 @@ def placebo(
         raise ParameterError("no draws", parameter="draws", value=draws, allowed="an integer, 0 for none")
     if not isinstance(distance, int | np.integer) or distance < 0:
         raise ParameterError("no number of sessions", parameter="distance", value=distance, allowed="0, 1, 2 ...")
-    known = events if known_announcements is None else known_announcements
+    if covariate is not None:
+        covariate = numbers(covariate, "covariate")
+    events = as_announcements(events)
+    known = events if known_announcements is None else as_announcements(known_announcements)
     own = calendar if isinstance(calendar, TradingCalendar) else TradingCalendar(calendar)
     outer = (min(window[0], 0), max(window[1], 0))
     keep = {"window": outer, "estimation": estimation, "calendar": own, "known_announcements": known, **choices}
