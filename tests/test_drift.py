@@ -233,6 +233,23 @@ def test_calendar_time_without_enough_firms_is_nan(study, panel, surprise):
         es.calendar_time(panel.returns, held, panel.market.to_frame("m"), min_firms=0)
 
 
+def test_legs_are_in_excess_of_the_risk_free_return_on_several_factors(study, panel, surprise):
+    held = portfolio_positions(drift(study, surprise, start=2, end=END, grouping="sign"), study, 2)
+    rng = np.random.default_rng(5)
+    factors = pd.DataFrame({"m": panel.market, "smb": rng.normal(0, 0.01, len(panel.market))})
+    rf = pd.Series(rng.uniform(0, 0.0002, len(panel.market)), index=panel.market.index)
+    plain = es.calendar_time(panel.returns, held, factors, min_firms=2)
+    excess = es.calendar_time(panel.returns, held, factors, min_firms=2, risk_free=rf)
+    assert (plain.factors, plain.excess, excess.excess) == (("m", "smb"), False, True)
+    for name, riskless in (("long", rf), ("short", rf), ("long_short", 0 * rf)):
+        y = (plain.returns[name] - riskless).dropna()
+        ols = sm.OLS(y, sm.add_constant(factors.loc[y.index])).fit()
+        row = excess.table.loc[(name, "OLS")]
+        assert (row["alpha"], row["se"], row["p_value"]) == pytest.approx(
+            (ols.params["const"], ols.bse["const"], ols.pvalues["const"]), rel=1e-9
+        )
+
+
 def test_value_weighted_portfolios_equal_a_loop_over_days(study, panel, surprise):
     found = drift(study, surprise, start=2, end=END, grouping="sign")
     held = portfolio_positions(found, study, 2)

@@ -322,6 +322,7 @@ def post_announcement_drift(
     grouping: str = "auto",
     benchmarks: Iterable[str] = BENCHMARKS,
     factors: pd.DataFrame | None = None,
+    risk_free: pd.Series | None = None,
     min_firms: int = MIN_FIRMS,
     weights: str | pd.Series | None = None,
     **choices: Any,
@@ -339,6 +340,8 @@ def post_announcement_drift(
     benchmarks : sequence of model names, with ", alpha 0" appended to leave an intercept out
     factors : DataFrame, optional
         Regressors of the calendar-time portfolio; the market return by default.
+    risk_free : Series, optional
+        Subtracted from the legs of the calendar-time portfolio; zero by default.
     min_firms : int
         As in :func:`research.analysis.portfolios.calendar_time`.
     weights : str or Series indexed by ``event_id``, optional
@@ -374,13 +377,15 @@ def post_announcement_drift(
     positions = portfolio_positions(headline, results, start)
     series = returns[market] if isinstance(market, str) else market
     x = series.to_frame("market") if factors is None else factors
-    calendar = calendar_time(returns, positions, x, min_firms=min_firms)
+    calendar = calendar_time(returns, positions, x, min_firms=min_firms, risk_free=risk_free)
     if weights is None:
         return DriftStudy(found, calendar, results)
     weight = checked_weights(results, weights)
     assert weight is not None
     heavy = positions.assign(weight=weight.reindex(positions.index)).dropna(subset=["weight"])
-    return DriftStudy(found, calendar, results, calendar_time(returns, heavy, x, min_firms=min_firms))
+    return DriftStudy(
+        found, calendar, results, calendar_time(returns, heavy, x, min_firms=min_firms, risk_free=risk_free)
+    )
 
 
 def portfolio_positions(headline: Drift, results: EventStudyResults, start: int = START) -> pd.DataFrame:

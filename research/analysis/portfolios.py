@@ -124,12 +124,18 @@ class CalendarTime:
     min_firms : int
     lags : int
         Of Newey-West.
+    factors : tuple of str
+        What the portfolios were regressed on.
+    excess : bool
+        Whether a risk-free return was subtracted from the legs.
     """
 
     table: pd.DataFrame
     returns: pd.DataFrame
     min_firms: int
     lags: int
+    factors: tuple[str, ...] = ()
+    excess: bool = False
 
 
 def calendar_time(
@@ -205,7 +211,8 @@ def calendar_time(
     x = factors.reindex(returns.index)
     parts = [_alphas(name, daily[name], x, weights[name], used_lags) for name in ("long", "short", "long_short")]
     table = pd.concat(parts).set_index(["portfolio", "method"])
-    return CalendarTime(table, daily.join(counts), int(min_firms), used_lags)
+    names = tuple(str(name) for name in factors.columns)
+    return CalendarTime(table, daily.join(counts), int(min_firms), used_lags, names, risk_free is not None)
 
 
 def _check_positions(positions: pd.DataFrame, tickers: pd.Index) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from research.analysis.drift import GUARD, Drift, DriftStudy, post_announcement_drift
+from research.analysis.portfolios import CalendarTime
 from research.errors import InputError
 from research.events.announcements import Announcements
 from research.reporting import words
@@ -25,6 +26,7 @@ from research.reporting.tables import (
 )
 
 __all__ = [
+    "calendar_portfolios",
     "calendar_sentence",
     "calendar_table",
     "cards",
@@ -236,6 +238,24 @@ def long_short_table(study: DriftStudy) -> Fragment:
     ) + _missing(rows)
 
 
+def _regressed(calendar: CalendarTime) -> str:
+    """What the portfolios are regressed on, and what is left in their legs."""
+    legs = (
+        "legs in excess of the risk-free return" if calendar.excess else "legs with the risk-free return still in them"
+    )
+    names = "the market return" if calendar.factors == ("market",) else words.listing(list(calendar.factors))
+    return f"regressed on {names}; {legs}"
+
+
+def calendar_portfolios(factors: pd.DataFrame | None) -> dict[str, Any]:
+    """Arguments of the calendar-time portfolios: the source's factors and risk-free return where it has them."""
+    if factors is None:
+        return {}
+    regressors = factors.drop(columns="RF", errors="ignore").dropna(axis=1, how="all")
+    chosen: dict[str, Any] = {"factors": regressors} if regressors.shape[1] else {}
+    return chosen | ({"risk_free": factors["RF"]} if "RF" in factors.columns else {})
+
+
 def calendar_table(study: DriftStudy) -> Fragment:
     """Intercepts of the calendar-time portfolios."""
     shown = study.calendar.table.reset_index()
@@ -261,7 +281,7 @@ def calendar_table(study: DriftStudy) -> Fragment:
         shown,
         columns,
         caption=f"Calendar time: equal-weighted, at least {study.calendar.min_firms} companies a leg, "
-        f"regressed on the market; Newey-West with {study.calendar.lags} lags.",
+        f"{_regressed(study.calendar)}; Newey-West with {words.count(study.calendar.lags, 'lag')}.",
         mark=lambda row: row["method"] == "Newey-West" and row["portfolio"] == "long minus short",
     )
 
