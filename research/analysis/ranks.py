@@ -61,7 +61,7 @@ def rank_surprises(surprise: pd.Series, day_zero: pd.Series, grouping: str = "au
     Raises
     ------
     InputError
-        If no event has a surprise, pooled terciles have no spread, or deciles no quarter to come from.
+        If no event has a surprise, or pooled terciles have no spread.
     """
     if grouping not in GROUPINGS:
         raise ParameterError("unknown grouping", parameter="grouping", value=grouping, allowed=", ".join(GROUPINGS))
@@ -77,14 +77,8 @@ def rank_surprises(surprise: pd.Series, day_zero: pd.Series, grouping: str = "au
     chosen = grouping if grouping != "auto" else ("deciles" if enough else "terciles")
     if chosen == "deciles":
         group = _previous_quarter(values, quarter)
-        if group.notna().any():
+        if group.notna().any() or grouping == "deciles":
             return _ranks(group, 10, "deciles of the previous quarter's surprises", False)
-        if grouping == "deciles":
-            raise InputError(
-                f"no surprise follows a quarter with {DECILE_EVENTS} of them, so there are no deciles to rank it in",
-                parameter="surprise",
-                remedy="Use terciles or sign.",
-            )
     if chosen == "sign":
         group = np.sign(values) + 1
         return _ranks(group, 3, "sign of the surprise (negative, zero, positive)", False)
