@@ -298,6 +298,25 @@ def test_the_verdict_says_consistent_suggestive_or_neither():
     assert "It is weaker since" in fading
 
 
+def test_a_design_that_cannot_answer_says_why():
+    sample = planted_sample(0.05)
+    days = sample.frame["day_zero"].sort_values().unique()[[0, 30, 60, 90]]
+    sample.frame["day_zero"] = days[np.arange(len(sample.frame)) % 4]
+    assert "with announcements on fewer than 5 days this design cannot say" in report.verdict(sample).text
+    few = planted_sample(0.05)
+    few.frame.loc[few.frame.index[9:], "gap"] = np.nan
+    few.frame.loc[few.frame.index[9:], "class"] = "in line"
+    assert "with fewer than 10 beats or misses this design cannot say" in report.verdict(few).text
+
+
+def test_a_long_window_warns_of_the_intercept():
+    panel = ragged_panel(n_firms=10)
+    for model, warned in (("market", True), ("market-adjusted", False)):
+        results = es.EventStudy(panel.announcements, panel.returns, model, panel.market, window=(0, 30)).fit()
+        assert ("estimated intercept" in report.verdict(report.Sample(results, (0, 30), "x", 9, 0)).text) == warned
+        assert "estimated intercept" not in report.verdict(report.Sample(results, (0, 10), "x", 9, 0)).text
+
+
 def test_a_result_that_one_firm_carries_is_said_to_be():
     sample = planted_sample(0.0, seed=4)
     # All of the difference comes from one firm's beats and misses.

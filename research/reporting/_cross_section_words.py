@@ -15,8 +15,11 @@ from research.reporting.tables import cards as card_row
 if TYPE_CHECKING:
     from research.reporting._cross_section_sample import Sample
 
-#: Fewer events than this in a class and the design cannot answer (METHODS 8.9).
-MIN_EVENTS = 10
+#: Fewer events than this in a class, or fewer day zeros, and the design cannot answer (METHODS 8.9).
+MIN_EVENTS, MIN_CLUSTERS = 10, 5
+
+#: Windows past this day sum an estimated intercept over too many days (METHODS 3.11).
+LONG = 10
 
 
 def title(sample: Sample) -> Fragment:
@@ -44,13 +47,36 @@ def verdict(sample: Sample, curve: pd.DataFrame | None = None) -> Fragment:
     return (
         paragraph(texts[0], "verdict")
         + Fragment("".join(paragraph(text).markup for text in texts[1:]), "\n".join(texts[1:]))
+        + _long_window(sample)
         + paragraph(choice_sentence(sample.source_name), "warn")
+    )
+
+
+def _long_window(sample: Sample) -> Fragment:
+    """A warning where an estimated intercept is summed over a long window."""
+    first, last = sample.window
+    if last <= LONG or not sample.results.model.constant:
+        return Fragment("", "")
+    return paragraph(
+        f"The window reaches past day +{LONG}, and the model's estimated intercept is carried over its "
+        f"{last - first + 1} days, which can move a figure by several per cent: read it beside the market-adjusted "
+        "rows of the specification curve, or set model=market-adjusted.",
+        "warn",
     )
 
 
 def too_small(sample: Sample) -> bool:
     """Whether the design cannot answer (METHODS 8.9)."""
-    return sample.fewest < MIN_EVENTS or not np.isfinite(sample.headline.p_value)
+    return bool(_shortfall(sample))
+
+
+def _shortfall(sample: Sample) -> str:
+    """Why the design cannot answer; empty where it can."""
+    if sample.fewest < MIN_EVENTS:
+        return f"with fewer than {MIN_EVENTS} {'beats or misses' if sample.surprised else 'announcements'}"
+    if sample.headline.n_clusters < MIN_CLUSTERS:
+        return f"with announcements on fewer than {MIN_CLUSTERS} days"
+    return "" if np.isfinite(sample.headline.p_value) else f"since {sample.headline.note}"
 
 
 def told(estimate: float, se: float, p: float, low: float, high: float, against: str = "zero") -> str:
@@ -68,8 +94,8 @@ def _finding(sample: Sample) -> str:
     if not sample.surprised:
         texts = ["No announcement has an estimate beside its figure, so beats and misses cannot be told apart."]
         if too_small(sample):
-            few = f"With fewer than {MIN_EVENTS} announcements this design cannot say how news was received."
-            return " ".join([*texts, few])
+            few = _shortfall(sample)
+            return " ".join([*texts, f"{few[0].upper()}{few[1:]} this design cannot say how news was received."])
         mean = words.percent(found.estimate)
         result = told(found.estimate, found.se, found.p_value, found.low, found.high)
         return " ".join(
@@ -81,10 +107,7 @@ def _finding(sample: Sample) -> str:
     kinds.append(words.count(counts["miss"], "miss", "misses"))
     classes = words.listing([*kinds, f"{unknown:,} without an estimate"] if unknown else kinds)
     if too_small(sample):
-        text = (
-            f"{classes}: with fewer than {MIN_EVENTS} beats or misses this design cannot say whether "
-            "the two were received differently."
-        )
+        text = f"{classes}: {_shortfall(sample)} this design cannot say whether the two were received differently."
         if np.isfinite(found.low):
             text += f" The 95% interval of the difference is {words.interval(found.low, found.high, 1)}."
         return text
