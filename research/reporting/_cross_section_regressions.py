@@ -140,7 +140,7 @@ def regression_notes(sample: Sample, fits: Mapping[str, Any], notes: list[str]) 
         "estimate": percent_column("estimate"),
         "low": percent_column("95% from"),
         "high": percent_column("to"),
-        "p": Column("p, clustered", words.p_value),
+        "p": Column("p", words.p_value),
         "boot": Column("p, bootstrap", words.p_value),
         "clusters": Column("clusters", lambda n: f"{n:,}"),
         "effective": number_column("effective", 0),
