@@ -325,6 +325,13 @@ def test_every_placebo_estimate_is_that_of_its_own_study(panel):
         assert (row.estimate, row.t, row.n_events) == pytest.approx((own.estimate, own.t, own.n_events), rel=1e-9)
 
 
+def test_draws_estimated_in_small_batches_are_the_same(panel, monkeypatch):
+    whole = placebo(panel.announcements, panel.returns, panel.market, draws=6, seed=2)
+    monkeypatch.setattr("research.analysis._placebo.BATCH", 150)
+    parts = placebo(panel.announcements, panel.returns, panel.market, draws=6, seed=2)
+    pd.testing.assert_frame_equal(whole["draws"], parts["draws"])
+
+
 def test_placebo_keeps_clear_of_announcements_that_are_not_studied(panel):
     frame = panel.announcements.frame
     late = panel.announcements.select((frame["announced_on"] > pd.Timestamp("2018-09-01")).to_numpy())

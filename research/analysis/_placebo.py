@@ -160,22 +160,24 @@ def reactions(
 ) -> Iterator[Floats]:
     """CAR of every placebo announcement, draw by draw; NaN where the study excluded it.
 
-    A firm and session that several draws share is estimated once, and the draws of a batch
+    A firm and session that several draws share is estimated once, and those of a batch of draws
     in one study: an event's estimate does not depend on the other events.
     """
     names = pd.DataFrame({"ticker": pools.firms, "kind": pools.kinds})
     names = names.drop_duplicates(ignore_index=True)
     code = pd.MultiIndex.from_frame(names).get_indexer(pd.MultiIndex.from_arrays([pools.firms, pools.kinds]))
     n = len(pools.sessions)
+    values, done = np.full(len(names) * n, np.nan), np.zeros(len(names) * n, dtype=bool)
     for batch in _batches(draws):
         keys = [code[one.event] * n + one.session for one in batch]
-        distinct, place = np.unique(np.concatenate(keys), return_inverse=True)
-        values = np.full(len(distinct), np.nan)
-        if len(distinct):
-            results = fit(pools.announcements(distinct // n, distinct % n, names))
+        fresh = np.unique(np.concatenate(keys))
+        fresh = fresh[~done[fresh]]
+        if len(fresh):
+            results = fit(pools.announcements(fresh // n, fresh % n, names))
             used = results.events["event_id"].astype(np.int64).to_numpy()
-            values[used] = results.car(*window)["car"].to_numpy()
-        yield from np.split(values[place], np.cumsum([len(one) for one in keys])[:-1])
+            values[fresh[used]] = results.car(*window)["car"].to_numpy()
+            done[fresh] = True
+        yield from (values[one] for one in keys)
 
 
 def _batches(draws: list[Drawn]) -> Iterator[list[Drawn]]:
