@@ -10,9 +10,11 @@ import pandas as pd
 import pytest
 
 import research as es
+from research.analysis.effects import Effect
 from research.reporting import cross_section as report
 from research.reporting import drift as drift_report
-from research.reporting import plots_cross_section, samples
+from research.reporting import plots_cross_section, plots_drift, samples
+from research.reporting._cross_section_regressions import run_up
 from research.reporting.notebooks import find_notebook, run_notebook
 from tests.panels import ragged_panel
 
@@ -94,6 +96,7 @@ def test_no_page_claims_what_a_test_cannot(pages):
             assert phrase not in text
         for found in re.finditer(r"not distinguishable from", text):
             assert "80% power" in text[found.start() : found.start() + 200]
+            assert "95% interval" in text[found.start() : found.start() + 260]
 
 
 def test_selection_of_tickers_and_dates():
@@ -119,7 +122,139 @@ def test_a_small_choice_ends_in_words_not_in_an_error(tmp_path, name, tickers):
     path = run_notebook(name, parameters, tmp_path)
     text = text_of(path.read_text(encoding="utf-8"))
     assert "cannot say whether" in text or "too few days" in text
-    assert "nan" not in re.findall(r"\bnan\b", text)
+    assert not re.findall(r"\bnan\b|– to –|\b1 beats\b|is cannot", text)
+
+
+@pytest.fixture(scope="module")
+def unsurprised(tmp_path_factory):
+    """A folder of announcements without a figure or an estimate."""
+    folder = tmp_path_factory.mktemp("source")
+    frame = es.sample.announcements(["META", "JPM", "KO", "BAC"]).frame
+    kept = frame[frame["announced_at"].notna() & (frame["announced_on"] >= pd.Timestamp("2018-01-01"))]
+    kept[["ticker", "announced_at"]].to_csv(folder / "events.csv", index=False)
+    returns = es.sample.prices().returns()[["META", "JPM", "KO", "BAC"]].loc["2016-06-01":]
+    returns.to_csv(folder / "returns.csv")
+    es.sample.market_returns().loc["2016-06-01":].rename("ret").to_csv(folder / "market.csv")
+    return folder
+
+
+@pytest.mark.parametrize("name", ["cross_section", "drift"])
+def test_announcements_without_any_surprise_are_studied_together(tmp_path, unsurprised, name):
+    parameters = {"source": f"files:{unsurprised}"}
+    if name == "cross_section":
+        parameters |= {"draws": "99", "placebo_draws": "19"}
+    path = run_notebook(name, parameters, tmp_path)
+    text = text_of(path.read_text(encoding="utf-8"))
+    results = json.loads(path.with_name("results.json").read_text())
+    assert not re.findall(r"\bnan\b|– to –", text)
+    if name == "cross_section":
+        assert "beats and misses cannot be told apart" in text
+        assert results["headline"] == "the mean reaction"
+        assert results["mean_reaction"]["n_events"] == results["ledger"]["used"]
+        assert results["placebo"]["granularity"] == 1 / 20
+        assert results["beat_but_dip"] is None
+    else:
+        assert "No event has a surprise, so all announcements are held together." in text
+        assert list(results["groups"]["counts"]) == ["all announcements"]
+
+
+def test_run_up_ends_before_the_window_that_it_explains():
+    """An abnormal return on both sides of the regression would explain itself."""
+    results = es.EventStudy(
+        es.surprises.with_measures(es.sample.announcements(["META", "AMZN", "JPM", "KO"])),
+        es.sample.prices().returns(),
+        market=es.sample.market_returns(),
+        window=(-10, 10),
+    ).fit()
+    for window, span in (((0, 1), (-10, -1)), ((-5, 5), (-10, -6)), ((-10, 10), None), ((2, 5), (-10, -1))):
+        sample = report.Sample(results, window, "sample", 99, 0)
+        assert run_up(sample) == span
+        fits, notes = report.regressions(sample)
+        assert ("run_up" in fits["with controls"].params.index) == (span is not None)
+        text = report.regression_notes(sample, fits, notes).text
+        assert ("run_up: abnormal return of day −10 to day −6" in text) == (span == (-10, -6))
+
+
+def test_estimation_windows_of_the_curve_leave_room():
+    results = es.EventStudy(
+        es.sample.announcements(["META"]), es.sample.prices().returns(), market=es.sample.market_returns()
+    ).fit()
+    assert report.estimation_windows(results, (0, 1)) == [(-250, -11), (-120, -11)]
+    assert report.estimation_windows(results, (-10, 10)) == [(-251, -12), (-121, -12)]
+
+
+def test_disagreement_of_tests_is_told_by_name():
+    from research.reporting.cross_section import _agreement
+
+    tests = pd.DataFrame(
+        [("beat", "a", 0.01), ("beat", "b", 0.2), ("beat", "c", 0.03), ("miss", "a", 0.5), ("miss", "b", 0.6)],
+        columns=["group", "test", "p_value"],
+    )
+    assert _agreement(tests, ["beat", "miss"]) == (
+        "Beat: 2 of 3 reject at 5%, b does not; miss: none of 2 rejects at 5%."
+    )
+
+
+def test_placebo_is_told_with_its_resolution(pages):
+    text, results = text_of(pages["cross_section"][0]), pages["cross_section"][1]
+    assert results["placebo"]["granularity"] == 1 / 4
+    assert "it comes in steps of 0.25 and cannot be smaller" in text
+    sample = planted_sample(0.0)
+    none = {"draws": pd.DataFrame(columns=["estimate", "t", "p_value"]), "p_value": np.nan}
+    assert "nothing to compare with" in report.placebo_sentence(sample, none).text
+
+
+def test_a_period_with_few_misses_has_no_interval():
+    sample = planted_sample(0.02)
+    frame = sample.frame
+    early = frame["day_zero"].sort_values().index[: 2 * len(frame) // 3]
+    misses = [event for event in early if frame["gap"][event] == 0]
+    frame.loc[misses[2:], "gap"] = np.nan
+    table = sample.periods
+    assert table.iloc[0]["misses"] == 2
+    assert np.isnan(table.iloc[0]["p_value"])
+    assert np.isfinite(table.iloc[0]["estimate"])
+    assert table.iloc[-1]["p_value"] < 1
+    assert table["beats"].sum() + table["misses"].sum() == table["n_events"].sum()
+    assert "since" not in report.verdict(sample).text  # no trend is claimed from such a period
+
+
+def test_many_companies_are_shown_at_both_ends():
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"estimate": np.sort(rng.normal(0.02, 0.01, 120))}, index=[f"F{i:03d}" for i in range(120)])
+    table = table.assign(low=table["estimate"] - 0.01, high=table["estimate"] + 0.01)
+    picture = plots_cross_section.without_each(table, 0.02, "beats minus misses")
+    assert picture.figure.get_figheight() < 12
+    assert "the 20 with the smallest and the 20 with the largest" in picture.caption
+    assert len(picture.data) == 120
+
+
+def _effect(t):
+    return Effect(0.03, 0.03 / t, t, 40.0, 0.01, 0.0, 0.1, 0.05, 90, 41)
+
+
+def test_the_placebo_figure_counts_what_its_p_value_counts():
+    observed = _effect(4.25)
+    draws = pd.DataFrame({"t": np.linspace(-5, 5, 101)})
+    picture = plots_cross_section.placebo(draws, observed, 0.17, "beats minus misses")
+    assert "16 of 101 sets without news have as large a t" in picture.alt
+    assert picture.data["sets"].sum() == 101
+    alone = plots_cross_section.placebo(draws, _effect(9.0), 0.01, "x")
+    assert "None of 101 sets without news has as large a t" in alone.alt
+    nothing = plots_cross_section.placebo(draws, _effect(np.nan), np.nan, "x")
+    assert "no t-statistic" in nothing.alt
+
+
+def test_figures_of_drift_name_the_groups_with_their_signs():
+    days = np.arange(2, 11)
+    rows = [
+        pd.DataFrame({"group": g, "relative_day": days, "car": 0.01 * (1 - g), "low": -0.1, "high": 0.1})
+        for g in range(3)
+    ]
+    picture = plots_drift.drift_paths(pd.concat(rows), ["worst third", "middle third", "best third"], [3, 3, 3], "x")
+    assert "best third minus worst third −2.0%" in picture.alt
+    alone = plots_drift.drift_paths(rows[0], ["all announcements"], [3], "x")
+    assert "all announcements +1.0%" in alone.alt
 
 
 def test_parameters_are_declared_with_types_and_help():
@@ -161,6 +296,25 @@ def test_the_verdict_says_consistent_suggestive_or_neither():
     assert "evidence is" not in none
     fading = report.verdict(planted_sample(0.05, until=0.6)).text
     assert "It is weaker since" in fading
+
+
+def test_a_design_that_cannot_answer_says_why():
+    sample = planted_sample(0.05)
+    days = sample.frame["day_zero"].sort_values().unique()[[0, 30, 60, 90]]
+    sample.frame["day_zero"] = days[np.arange(len(sample.frame)) % 4]
+    assert "with announcements on fewer than 5 days this design cannot say" in report.verdict(sample).text
+    few = planted_sample(0.05)
+    few.frame.loc[few.frame.index[9:], "gap"] = np.nan
+    few.frame.loc[few.frame.index[9:], "class"] = "in line"
+    assert "with fewer than 10 beats or misses this design cannot say" in report.verdict(few).text
+
+
+def test_a_long_window_warns_of_the_intercept():
+    panel = ragged_panel(n_firms=10)
+    for model, warned in (("market", True), ("market-adjusted", False)):
+        results = es.EventStudy(panel.announcements, panel.returns, model, panel.market, window=(0, 30)).fit()
+        assert ("estimated intercept" in report.verdict(report.Sample(results, (0, 30), "x", 9, 0)).text) == warned
+        assert "estimated intercept" not in report.verdict(report.Sample(results, (0, 10), "x", 9, 0)).text
 
 
 def test_a_result_that_one_firm_carries_is_said_to_be():

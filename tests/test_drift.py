@@ -143,11 +143,11 @@ def test_overlap_weighted_variance_equals_a_loop_over_pairs(study, surprise):
     for event_id in part.index:
         path = study.estimation_path(event_id)["residual"].dropna()
         residual[event_id] = path
-    length = END - 2 + 1
     days = dict(zip(part.index, sessions.get_indexer(part["day_zero"]), strict=True))
     sums = {(0, 0): 0.0, (2, 2): 0.0, (0, 2): 0.0}
     for a, b in itertools.combinations(part.index, 2):
-        weight = max(0, length - abs(days[a] - days[b])) / length
+        held = [set(range(days[one] + 2, days[one] + part["last"][one] + 1)) for one in (a, b)]
+        weight = len(held[0] & held[1]) / np.sqrt(len(held[0]) * len(held[1]))
         if weight == 0:
             continue
         common = residual[a].index.intersection(residual[b].index)
@@ -165,6 +165,7 @@ def test_overlap_weighted_variance_equals_a_loop_over_pairs(study, surprise):
     row = found.long_short.query("measure == 'car' and method == 'overlap-weighted'").iloc[0]
     assert row["se"] == pytest.approx(np.sqrt(variance), rel=1e-9)
     assert row["df"] == n + m - 2
+    assert len(set(part["last"])) > 1  # windows of different lengths took part
 
 
 def test_clustered_differences_equal_statsmodels(study, surprise):
@@ -232,6 +233,127 @@ def test_calendar_time_without_enough_firms_is_nan(study, panel, surprise):
         es.calendar_time(panel.returns, held, panel.market.to_frame("m"), min_firms=0)
 
 
+def test_legs_are_in_excess_of_the_risk_free_return_on_several_factors(study, panel, surprise):
+    held = portfolio_positions(drift(study, surprise, start=2, end=END, grouping="sign"), study, 2)
+    rng = np.random.default_rng(5)
+    factors = pd.DataFrame({"m": panel.market, "smb": rng.normal(0, 0.01, len(panel.market))})
+    rf = pd.Series(rng.uniform(0, 0.0002, len(panel.market)), index=panel.market.index)
+    plain = es.calendar_time(panel.returns, held, factors, min_firms=2)
+    excess = es.calendar_time(panel.returns, held, factors, min_firms=2, risk_free=rf)
+    assert (plain.factors, plain.excess, excess.excess) == (("m", "smb"), False, True)
+    for name, riskless in (("long", rf), ("short", rf), ("long_short", 0 * rf)):
+        y = (plain.returns[name] - riskless).dropna()
+        ols = sm.OLS(y, sm.add_constant(factors.loc[y.index])).fit()
+        row = excess.table.loc[(name, "OLS")]
+        assert (row["alpha"], row["se"], row["p_value"]) == pytest.approx(
+            (ols.params["const"], ols.bse["const"], ols.pvalues["const"]), rel=1e-9
+        )
+
+
+def test_value_weighted_portfolios_equal_a_loop_over_days(study, panel, surprise):
+    found = drift(study, surprise, start=2, end=END, grouping="sign")
+    held = portfolio_positions(found, study, 2)
+    rng = np.random.default_rng(4)
+    held["weight"] = rng.uniform(1, 50, len(held))
+    portfolio = es.calendar_time(panel.returns, held, panel.market.to_frame("m"), min_firms=2)
+    for name, side in (("long", 1), ("short", -1)):
+        for day in panel.returns.index[::7]:
+            now = held[(held["side"] == side) & (held["first"] <= day) & (day <= held["last"])].sort_values("first")
+            own = {one.ticker: (panel.returns.loc[day, one.ticker], one.weight) for one in now.itertuples()}
+            kept = [(value, weight) for value, weight in own.values() if np.isfinite(value)]
+            total = sum(weight for _, weight in kept)
+            value = sum(value * weight for value, weight in kept) / total if len(kept) >= 2 else np.nan
+            assert portfolio.returns.loc[day, name] == pytest.approx(value, nan_ok=True, abs=1e-15)
+            assert portfolio.returns.loc[day, f"n_{name}"] == len(kept)
+    alike = es.calendar_time(panel.returns, held.assign(weight=3.0), panel.market.to_frame("m"), min_firms=2)
+    plain = es.calendar_time(panel.returns, held.drop(columns="weight"), panel.market.to_frame("m"), min_firms=2)
+    pd.testing.assert_frame_equal(alike.table, plain.table)
+
+
+def test_value_weighted_groups_equal_statsmodels(study, surprise):
+    weights = pd.Series(np.random.default_rng(7).uniform(1, 9, len(surprise)), index=surprise.index, name="cap")
+    weights.iloc[::11] = np.nan
+    found = drift(study, surprise, start=2, end=END, weights=weights)
+    events = found.events.assign(weight=weights)
+    used = events[(events["status"] == "used") & events["weight"].notna()]
+    for row in found.value_weighted.itertuples():
+        difference = row.group == "top minus bottom"
+        part = used[used["group"].isin([0, 2])] if difference else used[used["group"] == row.group]
+        X = pd.DataFrame({"slope": (part["group"] == 2).astype(float), "level": 1.0})
+        labels = pd.factorize(pd.DatetimeIndex(part["day_zero"]).to_period("Q"))[0]
+        X = X if difference else X[["level"]]
+        fit = sm.WLS(part[row.measure], X, weights=part["weight"])
+        fit = fit.fit(cov_type="cluster", cov_kwds={"groups": labels}, use_t=True)
+        assert (row.estimate, row.se, row.p_value) == pytest.approx(
+            (fit.params.iloc[0], fit.bse.iloc[0], fit.pvalues.iloc[0]), rel=1e-9
+        )
+        assert row.n_events == len(part)
+        if not difference:
+            assert row.largest_share == pytest.approx(part["weight"].max() / part["weight"].sum())
+    assert drift(study, surprise, start=2, end=END).value_weighted.empty
+
+
+def test_weights_come_from_a_column_and_are_checked(panel):
+    frame = panel.announcements.frame
+    table = frame[["ticker", "announced_at"]].assign(cap=np.linspace(1, 9, len(frame)), name="x")
+    events = es.Announcements.from_frame(table)
+    values = pd.Series(np.random.default_rng(3).normal(size=len(frame)), index=events.frame["event_id"])
+    found = es.post_announcement_drift(events, panel.returns, panel.market, values, end=END, weights="cap", min_firms=1)
+    assert len(found.headline.value_weighted) == 8
+    assert found.value_calendar.table.loc[("long_short", "OLS"), "n_days"] > 0
+    for weights, error, message in (
+        ("capp", es.ParameterError, "Did you mean 'cap'"),
+        ("name", es.ParameterError, "no numeric column"),
+        (values * 0 - 1, es.InputError, "not positive"),
+    ):
+        with pytest.raises(error, match=message):
+            es.post_announcement_drift(events, panel.returns, panel.market, values, end=END, weights=weights)
+
+
+def test_holdings_that_cannot_be_used_are_one_error(panel):
+    day = panel.returns.index[300]
+    good = {"ticker": "F00", "first": day, "last": panel.returns.index[320], "side": 1, "weight": 1.0}
+    rows = [
+        good,
+        {**good, "ticker": "ZZZ"},
+        {**good, "side": 0},
+        {**good, "last": panel.returns.index[200]},
+        {**good, "weight": -1.0},
+    ]
+    with pytest.raises(es.InputError) as caught:
+        es.calendar_time(panel.returns, pd.DataFrame(rows), panel.market.to_frame("m"))
+    assert caught.value.rows["row"].tolist() == [1, 2, 3, 4]
+    with pytest.raises(es.InputError, match="no column side"):
+        es.calendar_time(panel.returns, pd.DataFrame([good]).drop(columns="side"), panel.market.to_frame("m"))
+    with pytest.raises(es.ParameterError, match="lags"):
+        es.calendar_time(panel.returns, pd.DataFrame([good]), panel.market.to_frame("m"), lags=-1)
+    twice = pd.DataFrame({"m": panel.market, "again": 2 * panel.market})
+    with pytest.raises(es.InputError, match="factors: perfect collinearity"):
+        es.calendar_time(panel.returns, pd.DataFrame([good]), twice, min_firms=1)
+
+
+def test_all_announcements_together_are_one_group_held_long(study, surprise, panel):
+    found = drift(study, surprise * np.nan, start=2, end=END, grouping="none")
+    used = found.events[found.events["status"] == "used"]
+    assert found.ranks.n_groups == 1
+    assert found.table.iloc[0]["estimate"] == pytest.approx(used["car"].mean())
+    assert found.long_short["estimate"].isna().all()
+    assert (found.long_short["note"] != "").all()
+    assert (portfolio_positions(found, study, 2)["side"] == 1).all()
+
+
+def test_announcements_without_estimates_say_so(panel):
+    with pytest.raises(es.InputError, match="no event has a surprise"):
+        es.post_announcement_drift(panel.announcements, panel.returns, panel.market, end=END)
+    last = panel.announcements.timed()["day_zero"].max()
+    late = panel.announcements.select((panel.announcements.timed()["day_zero"] == last).to_numpy())
+    values = pd.Series(1.0, index=late.frame["event_id"])
+    shorter = panel.returns.loc[: last + pd.Timedelta(days=9)]
+    choices = {"end": END, "grouping": "sign", "known_announcements": panel.announcements}
+    with pytest.raises(es.InputError, match=r"no event is left: prices end inside the window"):
+        es.post_announcement_drift(late, shorter, panel.market, values, **choices)
+
+
 def test_impossible_requests(study, surprise):
     for keywords in (
         {"start": 2, "end": END + 1},
@@ -241,6 +363,11 @@ def test_impossible_requests(study, surprise):
     ):
         with pytest.raises(es.ParameterError):
             drift(study, surprise, **{"start": 2, "end": END, **keywords})
+    for bad, error in ((surprise.astype(str) + "x", es.ParameterError), (surprise * np.inf, es.InputError)):
+        with pytest.raises(error):
+            drift(study, bad, start=2, end=END)
+    with pytest.raises(es.InputError, match="twice"):
+        drift(study, pd.concat([surprise, surprise]), start=2, end=END)
     with pytest.raises(es.InputError, match="no event has a surprise"):
         drift(study, surprise * np.nan, start=2, end=END)
     with pytest.raises(es.InputError, match="no event has a surprise"):

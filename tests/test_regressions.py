@@ -13,12 +13,13 @@ import statsmodels.formula.api as smf
 from linearmodels.iv import IV2SLS
 from linearmodels.panel import FamaMacBeth as PanelFamaMacBeth
 from linearmodels.panel import PanelOLS
+from scipy import stats
 
 import research as es
 from research.analysis import clusters
 from research.analysis.period_regressions import newey_west
 from research.analysis.ranks import rank_surprises
-from research.analysis.response import rank_response
+from research.analysis.response import quantile_cluster_covariance, rank_response
 from tests.panels import ragged_panel
 
 pytestmark = pytest.mark.filterwarnings("ignore::research.errors.ResearchWarning")
@@ -213,6 +214,7 @@ def test_derived_covariates_and_functions(results):
 
 
 BAD_FORMULAS = {
+    "car ~ car + x": (es.ParameterError, "car on both sides"),
     "car ~ eps_suprise": (es.ParameterError, "Did you mean 'eps_surprise'"),
     "car ~": (es.ParameterError, "no formula|cannot be read"),
     "x": (es.ParameterError, "no formula"),
@@ -238,6 +240,11 @@ def test_a_formula_that_cannot_be_used_is_one_clear_error(results, formula):
 def test_other_impossible_requests(results):
     ids = results.events["event_id"]
     cases = [
+        ({"cluster": []}, es.ParameterError, "one or two columns"),
+        ({"cluster": 3}, es.ParameterError, "no column names"),
+        ({"fixed_effects": [3]}, es.ParameterError, "no column names"),
+        ({"data": {"z": 1}}, es.ParameterError, "not a DataFrame"),
+        ({"data": pd.DataFrame([[1.0, 2.0]], columns=["z", "z"], index=[ids.iloc[0]])}, es.InputError, "z"),
         ({"cluster": "tickr"}, es.ParameterError, "Did you mean 'ticker'"),
         ({"cluster": "one"}, es.ParameterError, "one cluster"),
         ({"cluster": ["ticker", "day_zero", "sector"]}, es.ParameterError, "one or two"),
@@ -256,6 +263,42 @@ def test_other_impossible_requests(results):
         es.regress(results, "car ~ z", (0, 1), data=pd.DataFrame({"z": [np.inf] + [1.0, 2.0] * 40}, index=ids[:81]))
     with pytest.raises(es.ParameterError, match="outside the fitted"):
         es.regress(results, "car ~ x", (0, 50))
+
+
+def test_a_category_without_an_event_is_no_column(results):
+    ids = results.events["event_id"]
+    values = pd.Categorical(np.resize(["a", "b"], len(ids)), categories=["a", "b", "never"])
+    fitted = es.regress(results, "car ~ z", (0, 1), data=pd.DataFrame({"z": values}, index=ids))
+    assert list(fitted.params.index) == ["Intercept", "z[T.b]"]
+
+
+def test_windows_may_be_texts_and_studies_empty(results):
+    text = es.regress(results, "car ~ x", "0,1")
+    np.testing.assert_array_equal(text.params, es.regress(results, "car ~ x", (0, 1)).params)
+    panel = ragged_panel(seed=11, n_firms=8, last="2019-12-31")
+    empty = es.EventStudy(
+        panel.announcements, panel.returns.rename(columns=lambda name: f"X{name}"), market=panel.market
+    ).fit()
+    assert len(empty) == 0
+    with pytest.raises(es.InputError, match="used no event"):
+        es.regress(empty, "car ~ timing")
+
+
+def test_things_that_are_no_numbers_are_refused(results):
+    fitted = es.regress(results, "car ~ x")
+    plain = sm.OLS(np.arange(5.0), np.ones(5)).fit()
+    for call in (
+        lambda: es.arctan_response(results, "sector"),
+        lambda: rank_response(results, "sector"),
+        lambda: es.quantile_regressions(results, "car ~ x", quantiles=["half"]),
+        lambda: es.wild_cluster_bootstrap(plain),
+        lambda: es.wild_cluster_bootstrap(fitted, "x", ["ticker"]),
+        lambda: es.wild_cluster_bootstrap(fitted, "x", null=np.nan),
+        lambda: es.compare(["(1)"]),
+        lambda: es.beat_but_dip(results, pd.Series("a", index=results.events["event_id"])),
+    ):
+        with pytest.raises(es.ParameterError):
+            call()
 
 
 def test_a_category_of_one_event_has_no_hc3(results):
@@ -427,6 +470,83 @@ def test_quantiles_are_statsmodels(results):
         es.quantile_regressions(results, "car ~ x", quantiles=[1.0])
 
 
+def test_clustered_quantiles_equal_a_loop(results):
+    found = es.quantile_regressions(results, "car ~ x + size", (0, 1), quantiles=[0.3, 0.8], cluster="day_zero")
+    for q, fit in found.items():
+        X, y = design(fit)
+        n, k = X.shape
+        u = y - X @ np.asarray(fit.params)
+        h = stats.norm.ppf(0.975) ** (2 / 3) * n ** (-1 / 3)
+        h *= (1.5 * stats.norm.pdf(stats.norm.ppf(q)) ** 2 / (2 * stats.norm.ppf(q) ** 2 + 1)) ** (1 / 3)
+        c = np.median(np.abs(u - np.median(u))) * (stats.norm.ppf(q + h) - stats.norm.ppf(q - h))
+        B, meat = np.zeros((k, k)), np.zeros((k, k))
+        for row, residual in zip(X, u, strict=True):
+            if abs(residual) <= c:
+                B += np.outer(row, row) / (2 * c)
+        days = fit.sample["day_zero"].tolist()
+        for day in set(days):
+            score = sum(row * (q - (residual < 0)) for row, residual, own in zip(X, u, days, strict=True) if own == day)
+            meat += np.outer(score, score)
+        g = len(set(days))
+        V = g / (g - 1) * np.linalg.inv(B) @ meat @ np.linalg.inv(B)
+        np.testing.assert_allclose(fit.cov_params(), V, rtol=1e-9)
+        np.testing.assert_allclose(fit.bse, np.sqrt(np.diag(V)), rtol=1e-9)
+        np.testing.assert_allclose(fit.pvalues, 2 * stats.t.sf(np.abs(fit.params / fit.bse), g - 1), rtol=1e-9)
+        assert f"{g} by day_zero" in fit.inference
+        assert fit.nobs == len(fit.sample)
+    plain = es.quantile_regressions(results, "car ~ x", (0, 1), quantiles=[0.5])[0.5]
+    assert "independent" in plain.inference
+    assert "independent events" in es.compare([plain]).frame.to_string()
+    with pytest.raises(es.ParameterError, match="Did you mean 'ticker'"):
+        es.quantile_regressions(results, "car ~ x", cluster="tickr")
+    with pytest.raises(es.ParameterError, match="one cluster"):
+        es.quantile_regressions(results, "car ~ x", cluster="one")
+
+
+def test_clustered_quantile_errors_match_the_spread_that_independence_misses():
+    """Events of a cluster share regressor and shock; the median slope's spread over many samples is the judge."""
+    rng = np.random.default_rng(12)
+    labels = np.repeat(np.arange(40), 10)
+    slopes, clustered, plain = [], [], []
+    for _ in range(150):
+        x = rng.normal(size=40)[labels]
+        y = rng.normal(size=40)[labels] + rng.normal(size=400)
+        X = np.column_stack([np.ones(400), x])
+        fit = sm.QuantReg(y, X).fit(q=0.5, max_iter=5000)
+        slopes.append(fit.params[1])
+        plain.append(fit.bse[1])
+        clustered.append(np.sqrt(quantile_cluster_covariance(X, fit.resid, labels, 0.5)[1, 1]))
+    assert np.mean(clustered) == pytest.approx(np.std(slopes), rel=0.15)
+    assert np.mean(plain) < 0.6 * np.std(slopes)
+
+
+def test_quantiles_without_density_near_zero_have_no_error():
+    X = np.column_stack([np.ones(20), np.arange(20.0)])
+    found = quantile_cluster_covariance(X, np.repeat([-1.0, 1.0], 10), np.arange(20), 0.5)
+    assert np.isfinite(found).all() or np.isnan(found).all()
+    assert np.isnan(quantile_cluster_covariance(X, np.zeros(20), np.arange(20), 0.5)).all()
+
+
+@pytest.mark.parametrize("formula", ["car ~ announced_at", "sector ~ x", "car ~ C(nothing)"])
+def test_every_regression_refuses_a_formula_that_cannot_be_evaluated(results, formula):
+    for run in (es.regress, es.fama_macbeth, es.quantile_regressions):
+        with pytest.raises(es.ParameterError, match=r"cannot be evaluated|no number|names no covariate"):
+            run(results, formula, (0, 1))
+
+
+def test_undefined_terms_leave_the_ledger_true(results):
+    """A logarithm of negative values drops events: the sample and ledger must say so."""
+    with np.errstate(invalid="ignore"):
+        fits = [
+            es.quantile_regressions(results, "car ~ np.log(x)", (0, 1), quantiles=[0.5])[0.5],
+            es.regress(results, "car ~ np.log(x)", (0, 1), covariance="HC3"),
+        ]
+    for fit in fits:
+        assert len(fit.sample) == fit.nobs == (fit.ledger["status"] == "used").sum()
+        assert (fit.ledger["reason"] == "a term is undefined").any()
+        assert (fit.sample["x"] > 0).all()
+
+
 def planted(results, response):
     """The results with abnormal returns of day zero and one replaced by a planted response."""
     ids = results.events["event_id"]
@@ -483,6 +603,11 @@ def test_deciles_come_from_the_quarter_before():
     bounds = np.quantile(surprise[60:120], np.arange(0.1, 0.95, 0.1))
     expected = [sum(value > bound for bound in bounds) for value in surprise[120:]]
     assert ranks.group[120:].tolist() == expected
+    alone = rank_surprises(surprise[:60], pd.Series(days[:60]))  # no quarter before it
+    assert "terciles" in alone.label
+    assert rank_surprises(surprise[:60], pd.Series(days[:60]), "deciles").group.isna().all()
+    with pytest.raises(es.InputError, match="cannot be split into thirds"):
+        rank_surprises(pd.Series([1.0, 1.0, 1.0, 2.0]), pd.Series(days[:4]), "terciles")
     few = rank_surprises(surprise[::10], pd.Series(days)[::10])
     assert few.looks_ahead
     assert "terciles" in few.label
@@ -521,6 +646,16 @@ def test_sefcik_thompson_estimates_equal_ols_of_day_zero_returns():
     for j, name in enumerate(["Intercept", "z"]):
         fit = sm.OLS(np.append(P[:, j], last[j]), X).fit()
         assert found.loc[name, "se"] == pytest.approx(fit.bse[2], rel=1e-9)
+    lagged = es.EventStudy(es.Announcements.from_frame(table), returns, "dimson", market=market).fit()
+    thin = es.EventStudy(es.Announcements.from_frame(table), returns, "scholes-williams", market=market).fit()
+    for other in (lagged, thin):
+        answer = es.sefcik_thompson(other, "car ~ z")
+        assert np.isfinite(answer["se"]).all()
+    own = es.EventStudy(es.Announcements.from_frame(table), returns, es.TradeToTradeModel(), market=market).fit()
+    with pytest.raises(es.ParameterError, match="regressors of its own"):
+        es.sefcik_thompson(own, "car ~ z")
+    with pytest.raises(es.InputError, match="timing is bmo for all 15"):
+        es.sefcik_thompson(results, "car ~ z + C(timing)")
     many = es.sample.announcements(["META", "AAPL"])
     study = es.EventStudy(many, es.sample.prices().returns(), market=es.sample.market_returns()).fit()
     with pytest.raises(es.ParameterError, match="day zeros"):

@@ -11,6 +11,7 @@ import statsmodels.api as sm
 from statsmodels.stats.multitest import multipletests
 
 import research as es
+from research.analysis._placebo import CleanPools
 from research.analysis.effects import effect, minimum_detectable_effect
 from research.analysis.robustness import (
     adjust_p_values,
@@ -75,6 +76,47 @@ def test_undefined_effects_say_why():
         minimum_detectable_effect(0.1, power=0.01)
 
 
+def test_a_difference_that_one_cluster_decides_has_no_standard_error():
+    """One event on a side fits its own mean: the residuals say nothing of that side's spread."""
+    rng = np.random.default_rng(0)
+    y = pd.Series(rng.normal(size=20))
+    side = pd.Series(np.arange(20) == 4, dtype=float)
+    alone = effect(y, pd.Series(range(20)), side)
+    assert alone.estimate == pytest.approx(y[4] - y.drop(4).mean())
+    assert np.isnan(alone.se)
+    assert "one cluster" in alone.note
+    two = side.copy()
+    two[5] = 1.0
+    days = pd.Series(range(20))
+    assert np.isfinite(effect(y, days, two).se)
+    days[5] = 4  # both on one day
+    assert np.isnan(effect(y, days, two).se)
+    # A covariate of many values is decided by one cluster only if it is constant without it.
+    many = pd.Series(np.where(np.arange(20) < 3, np.arange(20.0), 7.0))
+    assert np.isnan(effect(y, pd.Series(np.repeat(range(4), 5)), many).se)
+    assert np.isfinite(effect(y, pd.Series(np.arange(20) % 4), many).se)
+    assert np.isfinite(effect(y, pd.Series(np.arange(20) % 2), many).se)
+
+
+def test_weighted_effects_equal_statsmodels(results):
+    car, days = series(results)
+    rng = np.random.default_rng(2)
+    weights = pd.Series(rng.uniform(0.5, 20, len(car)), index=car.index)
+    x = pd.Series(rng.normal(size=len(car)), index=car.index)
+    kept = car.notna()
+    labels = pd.factorize(days[kept])[0]
+    found = effect(car, days, x, weights)
+    fit = sm.WLS(car[kept], sm.add_constant(x[kept]), weights=weights[kept])
+    fit = fit.fit(cov_type="cluster", cov_kwds={"groups": labels}, use_t=True)
+    assert (found.estimate, found.se, found.p_value) == pytest.approx(
+        (fit.params.iloc[1], fit.bse.iloc[1], fit.pvalues.iloc[1])
+    )
+    mean = effect(car, days, weights=weights)
+    assert mean.estimate == pytest.approx(np.average(car[kept], weights=weights[kept]))
+    with pytest.raises(es.InputError, match="positive"):
+        effect(car, days, weights=weights * 0)
+
+
 def test_every_specification_is_the_study_one_would_run_by_hand(panel):
     curve = specification_curve(
         panel.announcements,
@@ -136,7 +178,7 @@ def test_adjusted_p_values_equal_statsmodels_and_pass_over_nan():
 
 def test_romano_wolf_equals_a_loop_over_the_same_signs():
     rng = np.random.default_rng(7)
-    n, g, draws = 40, 9, 300
+    n, g, draws = 60, 15, 300
     cluster = pd.Series(rng.integers(0, g, n))
     common = rng.normal(size=n)
     responses = pd.DataFrame({"a": common + 0.4, "b": common * 0.5 + rng.normal(size=n), "c": rng.normal(size=n) + 0.6})
@@ -222,28 +264,109 @@ def test_placebo_moves_clusters_together_to_days_without_news(panel):
     assert len(found["draws"]) == 8
     t = found["draws"]["t"].abs()
     assert found["p_value"] == (1 + (t >= abs(found["observed"].t)).sum()) / 9
+    assert found["granularity"] == 1 / 9
     assert found["moved"] > 0.5
     again = placebo(panel.announcements, panel.returns, panel.market, draws=8, seed=1)
     pd.testing.assert_frame_equal(found["draws"], again["draws"])
 
 
 def test_placebo_days_keep_their_distance(panel):
-    from research.analysis.robustness import _CleanPools
-
     results = es.EventStudy(panel.announcements, panel.returns, market=panel.market, window=(0, 1)).fit()
-    pools = _CleanPools(results, panel.announcements, panel.returns, "XNYS", 5)
+    pools = CleanPools(results, panel.announcements, panel.returns, es.TradingCalendar("XNYS"), 5)
     drawn = pools.draw(np.random.default_rng(0))
-    assert not drawn.duplicated(["ticker", "announced_at"]).any()
-    sessions = pools.sessions
+    events = results.events.reset_index(drop=True)
+    moved = pd.DataFrame({"ticker": events["ticker"].to_numpy()[drawn.event], "session": drawn.session})
+    assert not moved.duplicated().any()
+    assert len(moved) > 0.5 * len(events)
     timed = panel.announcements.timed()["day_zero"]
     tickers = panel.announcements.frame["ticker"]
-    for ticker, day in zip(drawn["ticker"], drawn["announced_at"], strict=True):
-        own = sessions.get_indexer(timed[(tickers == ticker) & timed.notna()])
-        assert np.abs(own - sessions.get_loc(pd.Timestamp(day))).min() > 5
+    for ticker, session in moved.itertuples(index=False):
+        own = pools.sessions.get_indexer(timed[(tickers == ticker) & timed.notna()])
+        assert np.abs(own - session).min() > 5
     # Firms that shared a day zero share the placebo day.
-    days = results.events.reset_index(drop=True).set_index("event_id")["day_zero"]
-    together = drawn.groupby(drawn["event_id"].map(days))["announced_at"].nunique()
+    together = moved["session"].groupby(events["day_zero"].to_numpy()[drawn.event]).nunique()
     assert (together == 1).all()
+
+
+def test_a_firm_is_never_drawn_twice_on_a_session(panel):
+    results = es.EventStudy(panel.announcements, panel.returns, market=panel.market, window=(0, 1)).fit()
+    # So near to each other the few sessions that are left are drawn again and again.
+    pools = CleanPools(results, panel.announcements, panel.returns, es.TradingCalendar("XNYS"), 28)
+    rng = np.random.default_rng(0)
+    lost = 0
+    for _ in range(40):
+        drawn = pools.draw(rng)
+        keys = list(zip(pools.firm[drawn.event].tolist(), drawn.session.tolist(), strict=True))
+        assert len(set(keys)) == len(keys)
+        lost += sum(map(len, pools._members)) - len(keys)
+    assert lost > 0
+
+
+def test_every_placebo_estimate_is_that_of_its_own_study(panel):
+    """Draws that are estimated together against one study a draw, from announcements in a table."""
+    covariate = pd.Series(
+        np.random.default_rng(1).normal(size=len(panel.announcements)), index=panel.announcements.frame["event_id"]
+    )
+    choices = {"market": panel.market, "window": (0, 1), "known_announcements": panel.announcements}
+    found = placebo(panel.announcements, panel.returns, panel.market, covariate=covariate, draws=3, seed=9)
+    results = es.EventStudy(panel.announcements, panel.returns, **choices).fit()
+    pools = CleanPools(results, panel.announcements, panel.returns, es.TradingCalendar("XNYS"), 5)
+    rng = np.random.default_rng(9)
+    events = results.events.reset_index(drop=True)
+    for row in found["draws"].itertuples():
+        drawn = pools.draw(rng)
+        table = events.loc[drawn.event, ["event_id", "ticker"]].assign(
+            announced_at=[f"{pools.sessions[at]:%Y-%m-%d}" for at in drawn.session], session="bmo"
+        )
+        one = es.EventStudy(es.Announcements.from_frame(table), panel.returns, **choices).fit()
+        car = pd.Series(one.car(0, 1)["car"].to_numpy(), index=one.events["event_id"])
+        days = pd.Series(one.events["day_zero"].to_numpy(), index=car.index)
+        own = effect(car, days, covariate.reindex(car.index))
+        assert (row.estimate, row.t, row.n_events) == pytest.approx((own.estimate, own.t, own.n_events), rel=1e-9)
+
+
+def test_draws_estimated_in_small_batches_are_the_same(panel, monkeypatch):
+    whole = placebo(panel.announcements, panel.returns, panel.market, draws=6, seed=2)
+    monkeypatch.setattr("research.analysis._placebo.BATCH", 150)
+    parts = placebo(panel.announcements, panel.returns, panel.market, draws=6, seed=2)
+    pd.testing.assert_frame_equal(whole["draws"], parts["draws"])
+
+
+def test_placebo_keeps_clear_of_announcements_that_are_not_studied(panel):
+    frame = panel.announcements.frame
+    late = panel.announcements.select((frame["announced_on"] > pd.Timestamp("2018-09-01")).to_numpy())
+    results = es.EventStudy(
+        late, panel.returns, market=panel.market, window=(0, 1), known_announcements=panel.announcements
+    ).fit()
+    calendar = es.TradingCalendar("XNYS")
+    pools = CleanPools(results, panel.announcements, panel.returns, calendar, 5)
+    timed = panel.announcements.timed()["day_zero"]
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        drawn = pools.draw(rng)
+        for event, session in zip(drawn.event, drawn.session, strict=True):
+            own = pools.sessions.get_indexer(timed[(frame["ticker"] == pools.firms[event]) & timed.notna()])
+            assert np.abs(own - session).min() > 5
+    # A planted move on the announcements that are not studied must not reach the placebos.
+    returns = panel.returns.copy()
+    for ticker, day in zip(frame["ticker"], timed, strict=True):
+        if pd.notna(day):
+            returns.loc[day, ticker] += 0.2
+    found = placebo(late, returns, panel.market, draws=20, known_announcements=panel.announcements)
+    assert found["draws"]["estimate"].abs().max() < 0.02
+
+
+def test_placebo_without_room_or_draws_has_no_p_value(panel):
+    found = placebo(panel.announcements, panel.returns, panel.market, draws=3, distance=500)
+    assert np.isnan(found["p_value"])
+    assert found["draws"]["t"].isna().all()
+    assert found["moved"] == 0
+    none = placebo(panel.announcements, panel.returns, panel.market, draws=0)
+    assert np.isnan(none["p_value"])
+    assert np.isnan(none["granularity"])
+    for keywords in ({"draws": -1}, {"draws": 2.5}, {"distance": -1}):
+        with pytest.raises(es.ParameterError):
+            placebo(panel.announcements, panel.returns, panel.market, **keywords)
 
 
 def test_placebo_finds_a_planted_reaction(panel):
@@ -296,16 +419,62 @@ def test_the_linearised_error_of_the_difference_covers():
     assert np.mean(errors) == pytest.approx(np.std(differences), rel=0.12)
 
 
-def test_all_sign_patterns_of_a_small_family_are_reached():
-    """With few clusters the seeded draws approach full enumeration."""
+def test_impossible_requests_are_told(panel, results):
+    ids = results.events["event_id"]
+    twice = pd.Series([1.0, 2.0], index=["a", "a"])
+    cases = [
+        (lambda: romano_wolf(pd.DataFrame({"a": list("abc")}), pd.Series([1, 2, 3])), es.InputError, "not numeric: a"),
+        (lambda: adjust_p_values(pd.Series(["x"])), es.ParameterError, "numbers"),
+        (lambda: subperiods(pd.Series([np.nan]), pd.Series(pd.to_datetime(["2020-01-02"]))), es.InputError, "no event"),
+        (
+            lambda: specification_curve(panel.announcements, panel.returns, panel.market, windows=[]),
+            es.ParameterError,
+            "windows",
+        ),
+        (
+            lambda: placebo(panel.announcements, panel.returns, panel.market, covariate=twice, draws=1),
+            es.InputError,
+            "twice",
+        ),
+        (
+            lambda: specification_curve(
+                panel.announcements, panel.returns, panel.market, covariate=pd.Series("x", index=ids)
+            ),
+            es.ParameterError,
+            "numbers",
+        ),
+    ]
+    for call, error, message in cases:
+        with pytest.raises(error, match=message):
+            call()
+
+
+def test_placebo_takes_a_table_like_a_study_does(panel):
+    table = panel.announcements.frame[["ticker", "announced_at"]]
+    one = placebo(table, panel.returns, panel.market, draws=3)
+    other = placebo(es.Announcements.from_frame(table), panel.returns, panel.market, draws=3)
+    pd.testing.assert_frame_equal(one["draws"], other["draws"])
+
+
+def test_a_small_family_is_enumerated():
+    """Up to 12 clusters p is the exact share of all sign patterns, stepdown included."""
     rng = np.random.default_rng(5)
-    values = pd.DataFrame({"a": rng.normal(0.5, 1, 24)})
-    cluster = pd.Series(np.repeat(range(6), 4))
-    found = romano_wolf(values, cluster, draws=20_000, seed=0)
-    v, exact = values["a"].to_numpy(), []
-    for signs in itertools.product([1, -1], repeat=6):
-        w = v * np.repeat(signs, 4)
+    a = rng.normal(0.5, 1, 24)
+    values = pd.DataFrame({"a": a, "b": 0.6 * a + rng.normal(0.2, 1, 24)})
+    found = romano_wolf(values, pd.Series(np.repeat(range(6), 4)), draws=7, seed=0)
+
+    def t(w):
         d = (w - w.mean()).reshape(6, 4).sum(axis=1)
-        exact.append(abs(w.mean() / (np.sqrt(6 / 5 * (d**2).sum()) / 24)))
-    p = np.mean(np.array(exact) >= abs(found.loc["a", "t"]) * (1 - 1e-9))
-    assert found.loc["a", "p_value"] == pytest.approx(p, abs=0.01)
+        return abs(w.mean() / (np.sqrt(6 / 5 * (d**2).sum()) / 24))
+
+    drawn = []
+    for signs in itertools.product([1, -1], repeat=6):
+        drawn.append([t(values[name].to_numpy() * np.repeat(signs, 4)) for name in values])
+    drawn = np.array(drawn)
+    observed = np.array([t(values[name].to_numpy()) for name in values])
+    single = (drawn >= observed * (1 - 1e-9)).mean(axis=0)
+    np.testing.assert_allclose(found["p_value"], single, atol=1e-12)
+    top, other = np.argsort(-observed)
+    first = (drawn.max(axis=1) >= observed[top] * (1 - 1e-9)).mean()
+    assert found["romano_wolf"].iloc[top] == pytest.approx(first, abs=1e-12)
+    assert found["romano_wolf"].iloc[other] == pytest.approx(max(first, single[other]), abs=1e-12)

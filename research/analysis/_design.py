@@ -16,6 +16,7 @@ from patsy import builtins as patsy_builtins
 from research.errors import InputError, ParameterError, in_words, nearest, offences
 from research.events import surprises
 from research.study.results import EventStudyResults
+from research.study.settings import relative_window
 
 Floats = NDArray[np.float64]
 
@@ -64,7 +65,12 @@ def event_frame(
     DataFrame
         Covariates, ``ticker, day_zero, timing``, periods of day zero, and the response.
     """
+    window = relative_window("window", window)
     events = results.events.reset_index(drop=True)
+    if not len(events):
+        raise InputError(
+            "the study used no event", parameter="results", remedy="results.ledger has the reason for each of them."
+        )
     frame = events.set_index(pd.Index(events["event_id"], name="event_id")).drop(columns="event_id")
     zero = pd.DatetimeIndex(frame["day_zero"])
     iso = zero.isocalendar()
@@ -84,10 +90,51 @@ def event_frame(
     return frame
 
 
+def numbers(values: pd.Series, parameter: str) -> pd.Series:
+    """A Series as floats, each label once.
+
+    Raises
+    ------
+    ParameterError
+        If it is no Series of numbers.
+    InputError
+        If a label appears twice.
+    """
+    if not isinstance(values, pd.Series):
+        raise ParameterError("not a Series", parameter=parameter, value=type(values).__name__)
+    if values.index.has_duplicates:
+        twice = values.index[values.index.duplicated()].unique()
+        raise InputError("labels that appear twice: " + in_words(str(one) for one in twice), parameter=parameter)
+    try:
+        return values.astype(float)
+    except (TypeError, ValueError) as error:
+        raise ParameterError("not a Series of numbers", parameter=parameter, value=str(values.dtype)) from error
+
+
+def eps_surprises(covariates: pd.DataFrame) -> pd.Series:
+    """Percentage surprise of the EPS columns by ``event_id``.
+
+    Raises
+    ------
+    InputError
+        If the announcements have nothing to make it from.
+    """
+    table = surprises.table(covariates)
+    if "eps_surprise" not in table.columns:
+        raise InputError(
+            "no event has a surprise",
+            parameter="surprise",
+            remedy="The announcements need eps_actual and eps_estimate, or surprise_pct; or pass surprise=.",
+        )
+    return table["eps_surprise"]
+
+
 def aligned(data: pd.DataFrame, results: EventStudyResults, event_ids: pd.Index) -> pd.DataFrame:
     """Further covariates on the rows of the used events."""
-    if not isinstance(data, pd.DataFrame):
-        raise ParameterError("not a DataFrame", parameter="data", value=type(data).__name__)
+    if data.columns.has_duplicates:
+        raise InputError(
+            "columns that appear twice: " + in_words(data.columns[data.columns.duplicated()].unique()), parameter="data"
+        )
     if data.columns.isin(RESPONSES).any():
         raise ParameterError(
             "car and bhar come from the results", parameter="data", remedy="Give the column another name."
@@ -133,6 +180,11 @@ def formula_names(formula: str, available: Sequence[str]) -> Names:
         raise ParameterError(
             f"the formula cannot be read: {str(error).splitlines()[0]}", parameter="formula", value=formula
         ) from error
+    both = [name for name in found[0] if name in found[1]]
+    if both:
+        raise ParameterError(
+            f"{in_words(both)} on both sides, so it would explain itself", parameter="formula", value=formula
+        )
     known = set(available) | set(DERIVED) | set(RESPONSES)
     unknown = [name for side in found for name in side if name not in known]
     if unknown:
@@ -194,7 +246,9 @@ def complete_rows(frame: pd.DataFrame, names: Names, further: Sequence[str] = ()
         raise InputError(
             f"no event has a value of {in_words(empty)}",
             parameter="formula",
-            remedy="surprises.table(announcements) has the reason for each event in its column 'note'.",
+            remedy="surprises.table(announcements) has the reason for each event in its column 'note'."
+            if set(empty) & set(DERIVED)
+            else "Fill the column, choose another window, or leave it out.",
         )
     infinite = [
         (row, name, float(frame.at[row, name]), "infinite")
@@ -210,9 +264,44 @@ def complete_rows(frame: pd.DataFrame, names: Names, further: Sequence[str] = ()
     ledger = frame[["ticker", "day_zero"]].copy()
     ledger["status"] = np.where(reason == "", "used", "left out").astype(object)
     ledger["reason"] = reason
-    sample = frame[reason == ""]
+    sample = frame[reason == ""].copy()
+    for name in names.covariates:
+        # A category that no event of the sample has would be a column of zeros.
+        if isinstance(sample[name].dtype, pd.CategoricalDtype):
+            sample[name] = sample[name].cat.remove_unused_categories()
     check_variation(sample, names)
     return sample, ledger
+
+
+def design_matrices(formula: str, sample: pd.DataFrame) -> tuple[pd.Series, pd.DataFrame]:
+    """Response and regressors of a formula; events with an undefined term are left out.
+
+    Raises
+    ------
+    ParameterError
+        If the formula cannot be evaluated, or its left side is no number.
+    """
+    try:
+        y, X = patsy.dmatrices(formula, sample, return_type="dataframe", NA_action="drop")
+    except (patsy.PatsyError, TypeError, ValueError) as error:
+        raise not_evaluated(formula, error) from error
+    if y.shape[1] != 1:
+        raise no_number(formula)
+    return y.iloc[:, 0], X
+
+
+def not_evaluated(formula: str, error: Exception) -> ParameterError:
+    """What to raise when a formula fails on the data."""
+    return ParameterError(
+        f"the formula cannot be evaluated: {str(error).splitlines()[0]}", parameter="formula", value=formula
+    )
+
+
+def no_number(formula: str) -> ParameterError:
+    """What to raise when a formula's left side is a category."""
+    return ParameterError(
+        "the response is no number", parameter="formula", value=formula, allowed="car, bhar or a numeric column"
+    )
 
 
 def check_variation(sample: pd.DataFrame, names: Names) -> None:
@@ -225,16 +314,23 @@ def check_variation(sample: pd.DataFrame, names: Names) -> None:
         )
     constant = [name for name in names.all if sample[name].nunique() < 2]
     if constant:
+        whose = f"all {len(sample)} events" if len(sample) > 1 else "the only event"
         raise InputError(
             "no variation on this sample: "
-            + in_words(f"{name} is {sample[name].iloc[0]} for all {len(sample)} events" for name in constant),
+            + in_words(f"{name} is {_shown(sample[name].iloc[0])} for {whose}" for name in constant),
             parameter="formula",
             remedy="Leave it out, or use a sample on which it varies.",
         )
 
 
-def check_design(X: pd.DataFrame, events: pd.Index) -> None:
+def _shown(value: object) -> str:
+    return f"{value:.6g}" if isinstance(value, float) and value != round(value, 6) else str(value)
+
+
+def check_design(X: pd.DataFrame, events: pd.Index, parameter: str = "formula") -> None:
     """Refuse a design that does not identify its coefficients.
+
+    ``parameter`` is the argument that the columns come from.
 
     Raises
     ------
@@ -244,21 +340,23 @@ def check_design(X: pd.DataFrame, events: pd.Index) -> None:
     n, k = X.shape
     if n <= k:
         raise InputError(
-            f"{n} events cannot identify {k} parameters", parameter="formula", remedy="Use fewer covariates."
+            f"{n} event{'' if n == 1 else 's'} cannot identify {k} parameters",
+            parameter=parameter,
+            remedy="Use fewer covariates, and see that none is text with a value for every event.",
         )
     values = X.to_numpy(dtype=np.float64)
     bad = ~np.isfinite(values)
     if bad.any():
         raise InputError(
             "terms of the formula are infinite for some events",
-            parameter="formula",
+            parameter=parameter,
             rows=offences((events[i], X.columns[j], float(values[i, j]), "infinite") for i, j in np.argwhere(bad)),
         )
     involved = collinear_columns(values)
     if involved:
         raise InputError(
             "perfect collinearity among " + in_words(X.columns[j] for j in involved),
-            parameter="formula",
+            parameter=parameter,
             remedy="Leave one of them out; a covariate may also be constant within the fixed effects.",
         )
 

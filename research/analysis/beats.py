@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from research.analysis._design import eps_surprises, numbers
 from research.analysis.clusters import codes
 from research.errors import InputError, ParameterError
 from research.events import surprises
@@ -81,7 +82,7 @@ def beat_but_dip(
     """
     frame = results.events
     if surprise is None:
-        surprise = surprises.table(results.announced)["eps_surprise"]
+        surprise = eps_surprises(results.announced)
     yard = results.yardsticks(0)
     events = pd.DataFrame(
         {
@@ -92,7 +93,7 @@ def beat_but_dip(
         },
         index=pd.Index(frame["event_id"], name="event_id"),
     )
-    events.insert(2, "surprise", surprise.reindex(events.index).astype(float))
+    events.insert(2, "surprise", numbers(surprise, "surprise").reindex(events.index))
     events.insert(3, "class", surprises.surprise_class(events["surprise"], dead_band))
     known = events["surprise"].notna()
     if not (known & events["ar"].notna()).any():

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
@@ -186,6 +187,14 @@ def wild_cluster_bootstrap(
         raise ParameterError("no draws", parameter="draws", value=draws, allowed="an integer of at least 1")
     if not 0 < confidence < 1:
         raise ParameterError("no probability", parameter="confidence", value=confidence, allowed="between 0 and 1")
+    if not np.isfinite(null):
+        raise ParameterError("no value of a coefficient", parameter="null", value=null, allowed="a finite number")
+    if not isinstance(getattr(fitted, "sample", None), pd.DataFrame):
+        raise ParameterError(
+            "a fit without its sample", parameter="fitted", value=type(fitted).__name__, allowed="what regress returned"
+        )
+    if not isinstance(cluster, str):
+        raise ParameterError("one dimension", parameter="cluster", value=cluster, allowed="the name of a column")
     position = clusters.term_position(fitted, term)
     name = str(fitted.model.exog_names[position])
     labels = clusters.cluster_codes(fitted.sample, [cluster])[:, 0]
@@ -256,14 +265,14 @@ def _scores(fitted: Any, position: int, labels: NDArray[np.int64]) -> _Scores:
 
 def _draw(scores: _Scores, g: int, draws: int, seed: int) -> _Moments:
     """Moments of every sign pattern up to 12 clusters, else of seeded draws."""
-    parts = [scores.moments(signs) for signs in _patterns(g, draws, seed)]
+    parts = [scores.moments(signs) for signs in sign_patterns(g, draws, seed)]
     return _Moments(
         *(np.concatenate([getattr(part, name) for part in parts]) for name in _Moments.__dataclass_fields__)
     )
 
 
-def _patterns(g: int, draws: int, seed: int) -> Iterator[Floats]:
-    """Sign patterns in blocks of rows."""
+def sign_patterns(g: int, draws: int, seed: int) -> Iterator[Floats]:
+    """Signs of ``g`` clusters in blocks of rows: every pattern up to :data:`ENUMERATE` clusters, else seeded draws."""
     if g <= ENUMERATE:
         bits = (np.arange(2**g)[:, None] >> np.arange(g)) & 1
         yield np.where(bits == 1, -1.0, 1.0)

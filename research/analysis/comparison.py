@@ -88,7 +88,7 @@ class Comparison:
             lines.append(f'<tr><th scope="row">{html.escape(str(label))}</th>{body}</tr>')
         return (
             f'<table class="data"><caption>{html.escape(self.legend)}</caption>'
-            f"<thead><tr><th></th>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
+            f'<thead><tr><th scope="col">coefficient</th>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table>'
         )
 
     def to_latex(self) -> str:
@@ -151,6 +151,11 @@ def compare(
     named = dict(fits) if isinstance(fits, Mapping) else {f"({i})": fit for i, fit in enumerate(fits, start=1)}
     if not named:
         raise ParameterError("nothing to compare", parameter="fits", allowed="at least one fitted regression")
+    strange = [name for name, fit in named.items() if not hasattr(fit, "conf_int")]
+    if strange:
+        raise ParameterError(
+            "not a fitted regression", parameter="fits", value=strange[0], allowed="what regress returned, and the like"
+        )
     if digits < 0:
         raise ParameterError("negative digits", parameter="digits", value=digits)
     parts, footers = [], {}

@@ -15,16 +15,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
 
+from research.analysis._design import eps_surprises, numbers
+from research.analysis._drift_inference import checked_weights, long_short, mean_path, quarter, value_weighted
 from research.analysis.clusters import codes
-from research.analysis.effects import effect, minimum_detectable_effect
+from research.analysis.effects import effect
 from research.analysis.portfolios import MIN_FIRMS, CalendarTime, calendar_time
 from research.analysis.ranks import Ranks, rank_surprises
-from research.errors import InputError, ParameterError, ResearchWarning
-from research.events import surprises
+from research.errors import InputError, ParameterError, ResearchWarning, in_words
 from research.events.announcements import Announcements
-from research.study import correlation
 from research.study.results import EventStudyResults
 from research.study.study import EventStudy
 
@@ -115,6 +114,10 @@ class Drift:
     long_short : DataFrame
         Top minus bottom group by measure and method of inference: ``measure, method, estimate, se, t,
         df, p_value, low, high, mde, n_long, n_short, note``.
+    value_weighted : DataFrame
+        One row a measure and group, and one for ``top minus bottom``: ``group, measure, estimate, se, low, high,
+        p_value, mde, n_events, largest_share`` (weight of the heaviest event in its group, the larger one of a
+        difference), ``note``; errors clustered by calendar quarter. Empty where no weights were given.
     """
 
     benchmark: str
@@ -123,6 +126,7 @@ class Drift:
     table: pd.DataFrame
     paths: pd.DataFrame
     long_short: pd.DataFrame
+    value_weighted: pd.DataFrame
 
 
 def drift(
@@ -133,6 +137,7 @@ def drift(
     end: int = END,
     grouping: str = "auto",
     alpha: str = "estimated",
+    weights: str | pd.Series | None = None,
 ) -> Drift:
     r"""Drift of groups of surprise under the model of one fitted study.
 
@@ -149,10 +154,20 @@ def drift(
         As in :func:`research.analysis.ranks.rank_surprises`.
     alpha : {"estimated", "zero"}
         ``zero`` leaves the estimated intercept out of what is expected.
+    weights : str or Series indexed by ``event_id``, optional
+        Market capitalisation before the announcement, or the covariate that holds it. Value-weighted
+        means then stand beside the equal-weighted ones; events without one are not in them.
 
     Returns
     -------
     Drift
+
+    Raises
+    ------
+    ParameterError
+        An unknown choice or column.
+    InputError
+        No event is left, none has a surprise, or weights that are not positive.
 
     Notes
     -----
@@ -164,7 +179,10 @@ def drift(
     if alpha not in ("estimated", "zero"):
         raise ParameterError("unknown choice", parameter="alpha", value=alpha, allowed="estimated, zero")
     events = holding_windows(results, start, end)
-    events["surprise"] = surprise.reindex(events.index).astype(float)
+    events["surprise"] = numbers(surprise, "surprise").reindex(events.index)
+    endless = np.isinf(events["surprise"])
+    if endless.any():
+        raise InputError("infinite surprises: " + in_words(events.index[endless]), parameter="surprise")
     ranks = rank_surprises(events["surprise"], events["day_zero"], grouping)
     events["group"] = ranks.group
     sums, bhar = _paths(results, events["last"].to_numpy(), start, end, alpha)
@@ -172,9 +190,17 @@ def drift(
     events["car"] = np.where(used, sums[:, -1], np.nan)
     events["bhar"] = np.where(used, bhar, np.nan)
     unranked = events["group"].isna() & used
-    events.loc[unranked, ["status", "reason"]] = ["left out", "no surprise, or no quarter before to rank it in"]
+    events.loc[unranked, "status"] = "left out"
+    events.loc[unranked, "reason"] = np.where(
+        events.loc[unranked, "surprise"].isna(), "no surprise", "no quarter before with enough surprises to rank it in"
+    )
     if not (events["status"] == "used").any():
-        raise InputError("no event is left", parameter="results", remedy="The reasons are in holding_windows(results).")
+        reasons = events["reason"].value_counts()
+        raise InputError(
+            "no event is left: " + (in_words(f"{reason} ({n})" for reason, n in reasons.items()) or "none was studied"),
+            parameter="results",
+            remedy="Shorten the holding window, or look at holding_windows(results).",
+        )
     name = results.model.name + (", alpha 0" if alpha == "zero" else "")
     top, bottom = ranks.n_groups - 1, 0
     return Drift(
@@ -183,7 +209,8 @@ def drift(
         events,
         _group_table(events, ranks.n_groups),
         _group_paths(events, sums, start, ranks.n_groups),
-        _long_short(results, events, top, bottom, end - start + 1),
+        long_short(results, events, top, bottom, start),
+        value_weighted(events, checked_weights(results, weights), top, bottom),
     )
 
 
@@ -205,18 +232,14 @@ def _paths(
     return sums, growth - np.prod(1 + np.where(held, market, 0.0), axis=1)
 
 
-def _quarter(events: pd.DataFrame) -> pd.Series:
-    return pd.Series(pd.DatetimeIndex(events["day_zero"]).to_period("Q").astype(str), index=events.index)
-
-
 def _group_table(events: pd.DataFrame, n_groups: int) -> pd.DataFrame:
     used = events[events["status"] == "used"]
-    quarter = _quarter(used)
+    labels = quarter(used)
     rows = []
     for measure in ("car", "bhar"):
         for group in range(n_groups):
             part = used["group"] == group
-            found = effect(used.loc[part, measure], quarter[part])
+            found = effect(used.loc[part, measure], labels[part])
             rows.append({"group": group, "measure": measure, **vars(found)})
     columns = ["group", "measure", "estimate", "se", "low", "high", "p_value", "n_events", "n_clusters", "note"]
     return pd.DataFrame(rows)[columns]
@@ -224,109 +247,17 @@ def _group_table(events: pd.DataFrame, n_groups: int) -> pd.DataFrame:
 
 def _group_paths(events: pd.DataFrame, sums: Floats, start: int, n_groups: int) -> pd.DataFrame:
     used = (events["status"] == "used").to_numpy()
-    quarter = codes(_quarter(events))
+    labels = codes(quarter(events))
     days = np.arange(start, start + sums.shape[1])
     parts = []
     for group in range(n_groups):
         rows = used & (events["group"] == group).to_numpy()
         if not rows.any():
             continue
-        mean, half = _mean_path(sums[rows], np.unique(quarter[rows], return_inverse=True)[1])
+        mean, half = mean_path(sums[rows], np.unique(labels[rows], return_inverse=True)[1])
         columns = {"group": group, "relative_day": days, "car": mean, "low": mean - half, "high": mean + half}
         parts.append(pd.DataFrame(columns))
     return pd.concat(parts, ignore_index=True)
-
-
-def _mean_path(values: Floats, labels: NDArray[np.intp]) -> tuple[Floats, Floats]:
-    """Mean of every column and half of its clustered 95% interval (METHODS 4.16); NaN with one cluster."""
-    g, n = int(labels.max()) + 1, len(values)
-    mean = values.mean(axis=0)
-    if g < 2:
-        return mean, np.full(len(mean), np.nan)
-    totals = np.zeros((g, values.shape[1]))
-    np.add.at(totals, labels, values - mean)
-    se = np.sqrt(g / (g - 1) * (totals**2).sum(axis=0)) / n
-    return mean, float(stats.t.ppf(0.975, g - 1)) * se
-
-
-def _long_short(results: EventStudyResults, events: pd.DataFrame, top: int, bottom: int, length: int) -> pd.DataFrame:
-    """Top minus bottom group by every method of inference."""
-    sides = (events["status"] == "used") & events["group"].isin([top, bottom])
-    part = events[sides]
-    long = (part["group"] == top).astype(float)
-    rows = []
-    reads = _Correlations.of(results, sides.to_numpy(), (part["group"] == top).to_numpy(), length)
-    for measure in ("car", "bhar"):
-        y = part[measure]
-        rows.append({"measure": measure, "method": "overlap-weighted", **_overlap(y, long == 1, reads)})
-        for method, cluster in (("clustered by quarter", _quarter(part)), ("clustered by day zero", part["day_zero"])):
-            rows.append({"measure": measure, "method": method, **vars(effect(y, cluster, long))})
-    table = pd.DataFrame(rows)
-    table["n_long"], table["n_short"] = int(long.sum()), int((1 - long).sum())
-    columns = ["measure", "method", "estimate", "se", "t", "df", "p_value", "low", "high", "mde"]
-    return table[[*columns, "n_long", "n_short", "note"]]
-
-
-@dataclass(frozen=True)
-class _Correlations:
-    """Overlap-weighted mean correlation within the long, within the short group, and across."""
-
-    long: float
-    short: float
-    across: float
-
-    @classmethod
-    def of(
-        cls, results: EventStudyResults, sides: NDArray[np.bool_], long: NDArray[np.bool_], length: int
-    ) -> _Correlations:
-        rows = np.flatnonzero(sides)
-        days = results.grid_day
-
-        def total(chosen: NDArray[np.intp]) -> float:
-            n = len(chosen)
-            if n < 2:
-                return 0.0
-            found = correlation.overlap(lambda at: results.read_residuals(chosen[at]), days[chosen], length)
-            return found.value * n * (n - 1) / 2
-
-        n_long, n_short = int(long.sum()), int((~long).sum())
-        inside = total(rows[long]), total(rows[~long])
-        across = total(rows) - sum(inside)
-
-        def mean(value: float, pairs: float) -> float:
-            return value / pairs if pairs else 0.0
-
-        return cls(
-            mean(inside[0], n_long * (n_long - 1) / 2),
-            mean(inside[1], n_short * (n_short - 1) / 2),
-            mean(across, n_long * n_short),
-        )
-
-
-def _overlap(y: pd.Series, long: pd.Series, r: _Correlations) -> dict[str, Any]:
-    r"""Difference of two means whose events are correlated.
-
-    .. math::  V = \frac{s_L^2}{n_L}(1 + (n_L-1)\bar r_L) + \frac{s_S^2}{n_S}(1 + (n_S-1)\bar r_S)
-                   - 2 s_L s_S \bar r_{LS}
-    """
-    one, other = y[long].to_numpy(), y[~long].to_numpy()
-    n, m = len(one), len(other)
-    if n < 2 or m < 2:
-        return {**dict.fromkeys(("estimate", "se", "t", "df", "p_value", "low", "high", "mde"), np.nan),
-                "note": "a group has fewer than two events"}  # fmt: skip
-    s, q = one.std(ddof=1), other.std(ddof=1)
-    variance = s**2 / n * (1 + (n - 1) * r.long) + q**2 / m * (1 + (m - 1) * r.short) - 2 * s * q * r.across
-    estimate, df = float(one.mean() - other.mean()), float(n + m - 2)
-    note = f"mean overlap-weighted correlation {r.long:.4f}, {r.short:.4f}, across {r.across:.4f}"
-    if not variance > 0:
-        note += "; they leave no positive variance"
-    se = float(np.sqrt(variance)) if variance > 0 else float("nan")
-    half = float(stats.t.ppf(0.975, df)) * se
-    return {
-        "estimate": estimate, "se": se, "t": estimate / se, "df": df,
-        "p_value": float(2 * stats.t.sf(abs(estimate / se), df)), "low": estimate - half, "high": estimate + half,
-        "mde": minimum_detectable_effect(se), "note": note,
-    }  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -338,13 +269,17 @@ class DriftStudy:
     by_benchmark : dict of name to Drift
         In the order of :data:`BENCHMARKS`; the first is the headline.
     calendar : CalendarTime
+        Equal-weighted.
     results : EventStudyResults
         The study behind the headline, for its ledger.
+    value_calendar : CalendarTime or None
+        Value-weighted; None where no weights were given.
     """
 
     by_benchmark: dict[str, Drift]
     calendar: CalendarTime
     results: EventStudyResults
+    value_calendar: CalendarTime | None = None
 
     @property
     def headline(self) -> Drift:
@@ -355,7 +290,7 @@ class DriftStudy:
 def post_announcement_drift(
     events: Announcements,
     returns: pd.DataFrame,
-    market: pd.Series,
+    market: pd.Series | str,
     surprise: pd.Series | None = None,
     *,
     start: int = START,
@@ -363,7 +298,9 @@ def post_announcement_drift(
     grouping: str = "auto",
     benchmarks: Iterable[str] = BENCHMARKS,
     factors: pd.DataFrame | None = None,
+    risk_free: pd.Series | None = None,
     min_firms: int = MIN_FIRMS,
+    weights: str | pd.Series | None = None,
     **choices: Any,
 ) -> DriftStudy:
     """Drift after announcements by surprise, under several benchmarks and in calendar time.
@@ -379,8 +316,12 @@ def post_announcement_drift(
     benchmarks : sequence of model names, with ", alpha 0" appended to leave an intercept out
     factors : DataFrame, optional
         Regressors of the calendar-time portfolio; the market return by default.
+    risk_free : Series, optional
+        Subtracted from the legs of the calendar-time portfolio; zero by default.
     min_firms : int
         As in :func:`research.analysis.portfolios.calendar_time`.
+    weights : str or Series indexed by ``event_id``, optional
+        As in :func:`drift`; value-weighted portfolios then stand beside the equal-weighted ones.
     **choices
         Further arguments of the study, such as ``estimation``.
 
@@ -388,7 +329,7 @@ def post_announcement_drift(
     -------
     DriftStudy
     """
-    given = surprises.table(events.frame)["eps_surprise"] if surprise is None else surprise
+    given = eps_surprises(events.frame) if surprise is None else surprise
     fitted: dict[str, EventStudyResults] = {}
     found: dict[str, Drift] = {}
     for name in benchmarks:
@@ -402,21 +343,35 @@ def post_announcement_drift(
                 warnings.simplefilter("ignore", ResearchWarning)
                 fitted[model] = EventStudy(events, returns, model, market, window=(0, end), **choices).fit()
         found[name] = drift(
-            fitted[model], given, start=start, end=end, grouping=grouping, alpha="zero" if alpha else "estimated"
-        )
+            fitted[model], given, start=start, end=end, grouping=grouping, weights=weights,
+            alpha="zero" if alpha else "estimated",
+        )  # fmt: skip
     if not found:
         raise ParameterError("no benchmark", parameter="benchmarks", allowed="at least one")
     headline = next(iter(found.values()))
     results = next(iter(fitted.values()))
     positions = portfolio_positions(headline, results, start)
-    x = market.to_frame("market") if factors is None else factors
-    return DriftStudy(found, calendar_time(returns, positions, x, min_firms=min_firms), results)
+    series = returns[market] if isinstance(market, str) else market
+    x = series.to_frame("market") if factors is None else factors
+    calendar = calendar_time(returns, positions, x, min_firms=min_firms, risk_free=risk_free)
+    if weights is None:
+        return DriftStudy(found, calendar, results)
+    weight = checked_weights(results, weights)
+    assert weight is not None
+    heavy = positions.assign(weight=weight.reindex(positions.index)).dropna(subset=["weight"])
+    return DriftStudy(
+        found, calendar, results, calendar_time(returns, heavy, x, min_firms=min_firms, risk_free=risk_free)
+    )
 
 
 def portfolio_positions(headline: Drift, results: EventStudyResults, start: int = START) -> pd.DataFrame:
-    """First and last session of each holding: the top group long, the bottom group short."""
+    """First and last session of each holding by ``event_id``: the top group long, the bottom group short.
+
+    A single group is held long.
+    """
     events = headline.events
-    chosen = (events["status"] == "used") & events["group"].isin([0, headline.ranks.n_groups - 1])
+    top = headline.ranks.n_groups - 1
+    chosen = (events["status"] == "used") & events["group"].isin([0, top])
     part = events[chosen]
     zero = results.sessions.get_indexer(pd.DatetimeIndex(part["day_zero"]))
     return pd.DataFrame(
@@ -424,6 +379,7 @@ def portfolio_positions(headline: Drift, results: EventStudyResults, start: int 
             "ticker": part["ticker"].to_numpy(),
             "first": results.sessions[zero + start],
             "last": results.sessions[zero + part["last"].to_numpy()],
-            "side": np.where(part["group"] == 0, -1, 1),
-        }
+            "side": np.where(part["group"] == top, 1, -1),
+        },
+        index=part.index,
     )

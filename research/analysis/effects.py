@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from research.analysis import clusters
-from research.errors import ParameterError
+from research.errors import InputError, ParameterError
 
 Floats = NDArray[np.float64]
 
@@ -56,35 +56,66 @@ def minimum_detectable_effect(se: float, power: float = 0.8, alpha: float = 0.05
     return float((stats.norm.ppf(1 - alpha / 2) + stats.norm.ppf(power)) * se)
 
 
-def effect(response: pd.Series, cluster: pd.Series, covariate: pd.Series | None = None) -> Effect:
+def effect(
+    response: pd.Series, cluster: pd.Series, covariate: pd.Series | None = None, weights: pd.Series | None = None
+) -> Effect:
     r"""Mean of a response, or its least-squares slope on one covariate, with clustered errors.
 
-    .. math::  se^2 = \frac{G}{G-1}\frac{n-1}{n-k}\,\big[(X'X)^{-1}\textstyle\sum_g X_g'u_gu_g'X_g(X'X)^{-1}\big]_{jj}
+    .. math::  se^2 = \frac{G}{G-1}\frac{n-1}{n-k}\,\big[(X'WX)^{-1}\textstyle\sum_g X_g'W_gu_gu_g'W_gX_g
+               (X'WX)^{-1}\big]_{jj}
 
-    For a mean that is METHODS 4.16. With a covariate of 0 and 1 the slope is a difference of means.
+    For an unweighted mean that is METHODS 4.16. With a covariate of 0 and 1 the slope is a difference of
+    (weighted) means.
 
     Parameters
     ----------
     response, cluster, covariate : Series indexed alike
         Events with a missing response or covariate are left out.
+    weights : Series indexed alike, optional
+        Positive, such as market capitalisations; events without one are left out. Equal by default.
+
+    Returns
+    -------
+    Effect
+        With a reason and without a standard error where the data cannot give one: fewer than two
+        clusters, no variation, or a covariate that varies within one cluster only, whose own spread
+        the residuals then do not show.
     """
     kept = response.notna() & cluster.notna()
-    if covariate is not None:
-        kept &= covariate.notna()
+    for other in (covariate, weights):
+        if other is not None:
+            kept &= other.notna()
     y = response[kept].to_numpy(dtype=np.float64)
     labels = clusters.codes(cluster[kept])
     x = None if covariate is None else covariate[kept].to_numpy(dtype=np.float64)
-    return effect_of_arrays(y, labels, x)
+    w = None if weights is None else weights[kept].to_numpy(dtype=np.float64)
+    return effect_of_arrays(y, labels, x, w)
 
 
-def effect_of_arrays(y: Floats, labels: NDArray[np.int64], x: Floats | None = None) -> Effect:
+def effect_of_arrays(
+    y: Floats, labels: NDArray[np.int64], x: Floats | None = None, weights: Floats | None = None
+) -> Effect:
     """As :func:`effect`, of complete arrays; ``labels`` are 0 to G - 1."""
     n, g = len(y), int(labels.max(initial=-1)) + 1
-    X = np.ones((n, 1)) if x is None else np.column_stack([x, np.ones(n)])
-    if x is not None and (n < 3 or np.ptp(x) <= 1e-12 * max(1.0, np.abs(x).max(initial=0))):
-        return _undefined(np.nan, n, g, "the covariate does not vary")
     if n == 0:
         return _undefined(np.nan, 0, 0, "no event")
+    X = np.ones((n, 1)) if x is None else np.column_stack([x, np.ones(n)])
+    if x is not None and (n < 3 or np.ptp(x) <= 1e-12 * np.abs(x).max()):
+        return _undefined(np.nan, n, g, "the covariate does not vary")
+    if weights is not None:
+        if not (np.isfinite(weights).all() and (weights > 0).all()):
+            raise InputError("weights that are not positive numbers", parameter="weights")
+        root = np.sqrt(weights / weights.mean())
+        X, y = X * root[:, None], y * root
+    if x is not None and g > 1 and _within_one_cluster(x, labels, g):
+        estimate = float(np.linalg.lstsq(X, y, rcond=None)[0][0])
+        return _undefined(estimate, n, g, "the covariate varies in one cluster only, which alone decides the slope")
+    return slope(y, X, labels)
+
+
+def slope(y: Floats, X: Floats, labels: NDArray[np.int64]) -> Effect:
+    """Coefficient of the first column of a design with its clustered error; the columns must not be collinear."""
+    n, g = len(y), int(labels.max(initial=-1)) + 1
     beta = np.linalg.lstsq(X, y, rcond=None)[0]
     estimate = float(beta[0])
     if g < 2:
@@ -99,6 +130,18 @@ def effect_of_arrays(y: Floats, labels: NDArray[np.int64], x: Floats | None = No
     p = float(2 * stats.t.sf(abs(t), g - 1))
     mde = minimum_detectable_effect(se)
     return Effect(estimate, se, t, float(g - 1), p, estimate - half, estimate + half, mde, n, g)
+
+
+def _within_one_cluster(x: Floats, labels: NDArray[np.int64], g: int) -> bool:
+    """Whether leaving out one cluster leaves a covariate without variation."""
+    low, high = np.full(g, np.inf), np.full(g, -np.inf)
+    np.minimum.at(low, labels, x)
+    np.maximum.at(high, labels, x)
+    # Of two clusters, leaving out either leaves the other: only that one must vary.
+    smallest, largest = np.partition(low, 1)[:2], np.partition(high, g - 2)[g - 2 :][::-1]
+    without_low = np.where(low == smallest[0], smallest[1], smallest[0])
+    without_high = np.where(high == largest[0], largest[1], largest[0])
+    return bool((without_high - without_low <= 1e-12 * np.abs(x).max()).any())
 
 
 def _undefined(estimate: float, n: int, g: int, note: str) -> Effect:

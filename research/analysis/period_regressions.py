@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import patsy
 from numpy.typing import NDArray
 from scipy import stats
 
-from research.analysis._design import PERIODS, collinear_columns
+from research.analysis._design import PERIODS, collinear_columns, design_matrices
 from research.analysis.regressions import prepare
 from research.errors import InputError, ParameterError
 from research.study.results import EventStudyResults
@@ -104,7 +103,7 @@ def fama_macbeth(
     if lags is not None and (not isinstance(lags, int | np.integer) or lags < 0):
         raise ParameterError("no number of lags", parameter="lags", value=lags, allowed="0, 1, 2 ...")
     sample, _, _ = prepare(results, formula, window, data)
-    y, X = patsy.dmatrices(formula, sample, return_type="dataframe", NA_action="drop")
+    y, X = design_matrices(formula, sample)
     rows, counts, notes = {}, {}, {}
     for period, part in sample.loc[X.index].groupby(by, sort=True):
         design = X.loc[part.index].to_numpy()
@@ -115,7 +114,7 @@ def fama_macbeth(
         elif collinear_columns(design):
             notes[period] = "collinear or constant in this period"
         else:
-            rows[period] = np.linalg.lstsq(design, y.loc[part.index].to_numpy()[:, 0], rcond=None)[0]
+            rows[period] = np.linalg.lstsq(design, y.loc[part.index].to_numpy(), rcond=None)[0]
     if not rows:
         raise InputError(
             f"no {by} identifies the coefficients",

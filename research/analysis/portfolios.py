@@ -6,14 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import patsy
 from numpy.typing import NDArray
 from scipy import stats
 
-from research.analysis._design import check_design
+from research.analysis._design import Names, check_design, check_variation, design_matrices
 from research.analysis.period_regressions import automatic_lags
 from research.analysis.regressions import prepare
-from research.errors import InputError, ParameterError, in_words
+from research.errors import InputError, ParameterError, in_words, offences
 from research.study.results import EventStudyResults
 
 Floats = NDArray[np.float64]
@@ -48,7 +47,7 @@ def sefcik_thompson(results: EventStudyResults, formula: str, day: str | pd.Time
     -----
     Source: Sefcik and Thompson (1986, Journal of Accounting Research 24).
     """
-    sample, _, _ = prepare(results, formula, (0, 0))
+    sample, _, names = prepare(results, formula, (0, 0))
     days = sample["day_zero"].unique()
     if day is None and len(days) != 1:
         raise ParameterError(
@@ -60,7 +59,8 @@ def sefcik_thompson(results: EventStudyResults, formula: str, day: str | pd.Time
     sample = sample[sample["day_zero"] == chosen]
     if not len(sample):
         raise ParameterError("no event has this day zero", parameter="day", value=f"{chosen:%Y-%m-%d}")
-    F = patsy.dmatrices(formula, sample, return_type="dataframe", NA_action="drop")[1]
+    check_variation(sample, Names((), names.covariates))
+    F = design_matrices(formula, sample)[1]
     check_design(F, F.index)
     rows = np.array([results.locate(str(name)) for name in F.index])
     y, x = _time_series(results, rows)
@@ -87,7 +87,13 @@ def _time_series(results: EventStudyResults, rows: NDArray[np.intp]) -> tuple[Fl
     y, X = results.estimation_data(rows)
     zero, x_zero = results.event_data(rows, (0, 0))
     used = ~np.isnan(y).any(axis=0)
-    return np.vstack([y[:, used].T, zero.T]), np.vstack([X[0, used], x_zero[0]])
+    x = np.concatenate([X[:, used], x_zero], axis=1)
+    if not (x == x[0]).all():
+        raise ParameterError(
+            f"the model {results.model.name!r} has regressors of its own for each firm, so no portfolio can be "
+            "regressed on them", parameter="results", remedy="Fit the study with a market or factor model.",
+        )  # fmt: skip
+    return np.vstack([y[:, used].T, zero.T]), x[0]
 
 
 @dataclass(frozen=True)
@@ -104,12 +110,18 @@ class CalendarTime:
     min_firms : int
     lags : int
         Of Newey-West.
+    factors : tuple of str
+        What the portfolios were regressed on.
+    excess : bool
+        Whether a risk-free return was subtracted from the legs.
     """
 
     table: pd.DataFrame
     returns: pd.DataFrame
     min_firms: int
     lags: int
+    factors: tuple[str, ...] = ()
+    excess: bool = False
 
 
 def calendar_time(
@@ -129,22 +141,32 @@ def calendar_time(
     ----------
     returns : DataFrame, sessions x tickers
     positions : DataFrame
-        One row an event: ``ticker``, ``first`` and ``last`` session held, ``side`` (+1 long, -1 short).
+        One row an event: ``ticker``, ``first`` and ``last`` session held, ``side`` (+1 long, -1 short), and
+        optionally ``weight``, such as the market capitalisation before the announcement.
     factors : DataFrame
         On sessions, decimals; the market's excess return in the simplest case.
     min_firms : int, default 5
         A day counts only with at least so many firms in the leg (long-short: in each leg).
     lags : int, optional
-        Of Newey-West; by default ``floor(4 (T/100)^(2/9))``.
+        Of Newey-West; by default ``floor(4 (T/100)^(2/9))`` with the days of the long-short portfolio (of a
+        leg, where there is no day with both).
     risk_free : Series, optional
         Subtracted from the legs; zero by default (the long-short return needs none).
 
     Returns
     -------
     CalendarTime
-        The portfolio is equal-weighted and rebalanced daily. Count-weighted least squares gives a
-        day the weight of its number of firms (long-short: the smaller leg's); its standard error is HC1.
-        A firm held twice on a day counts once.
+        The portfolio is rebalanced daily, to equal weights or to the positions' ``weight``. Count-weighted
+        least squares gives a day the weight of its number of firms (long-short: the smaller leg's); its standard
+        error is HC1. A firm held twice on a day counts once, with the weight of its later announcement.
+
+    Raises
+    ------
+    ParameterError
+        Impossible ``min_firms`` or ``lags``.
+    InputError
+        Positions without a column they need, of a ticker without returns, on neither side or of no
+        positive weight, and factors that repeat each other or do not vary.
 
     Notes
     -----
@@ -153,6 +175,9 @@ def calendar_time(
     """
     if not isinstance(min_firms, int | np.integer) or min_firms < 1:
         raise ParameterError("no number of firms", parameter="min_firms", value=min_firms, allowed="1 or more")
+    if lags is not None and (not isinstance(lags, int | np.integer) or lags < 0):
+        raise ParameterError("no number of lags", parameter="lags", value=lags, allowed="0, 1, 2 ...")
+    _check_positions(positions, returns.columns)
     legs = {}
     for name, side in (("long", 1), ("short", -1)):
         legs[name] = _leg(returns, positions[positions["side"] == side], min_firms)
@@ -167,27 +192,57 @@ def calendar_time(
     if risk_free is not None:
         for name in legs:
             daily[name] -= risk_free.reindex(returns.index)
-    used_lags = automatic_lags(int(daily["long_short"].notna().sum())) if lags is None else int(lags)
+    days = daily.notna().sum()
+    used_lags = automatic_lags(int(days["long_short"] or days.max())) if lags is None else int(lags)
     x = factors.reindex(returns.index)
     parts = [_alphas(name, daily[name], x, weights[name], used_lags) for name in ("long", "short", "long_short")]
     table = pd.concat(parts).set_index(["portfolio", "method"])
-    return CalendarTime(table, daily.join(counts), int(min_firms), used_lags)
+    names = tuple(str(name) for name in factors.columns)
+    return CalendarTime(table, daily.join(counts), int(min_firms), used_lags, names, risk_free is not None)
+
+
+def _check_positions(positions: pd.DataFrame, tickers: pd.Index) -> None:
+    """Refuse holdings that would silently be left out."""
+    absent = [name for name in ("ticker", "first", "last", "side") if name not in positions.columns]
+    if absent:
+        raise InputError(
+            "no column " + in_words(absent), parameter="positions", allowed="ticker, first, last, side and weight"
+        )
+    problems = {
+        "ticker": ~positions["ticker"].isin(tickers),
+        "side": ~positions["side"].isin([1, -1]),
+        "last": positions["first"].isna() | positions["last"].isna() | (positions["last"] < positions["first"]),
+    }
+    if "weight" in positions.columns:
+        weight = positions["weight"].to_numpy(dtype=np.float64)
+        problems["weight"] = pd.Series(~(np.isfinite(weight) & (weight > 0)), index=positions.index)
+    texts = {"ticker": "has no returns", "side": "neither 1 nor -1", "last": "before first, or missing"}
+    rows = [
+        (row, name, positions[name].iloc[at], texts.get(name, "not positive"))
+        for name, wrong in problems.items()
+        for at, (row, bad) in enumerate(wrong.items())
+        if bad
+    ]
+    if rows:
+        raise InputError("holdings that cannot be used", parameter="positions", rows=offences(rows))
 
 
 def _leg(returns: pd.DataFrame, positions: pd.DataFrame, min_firms: int) -> tuple[Floats, Floats]:
-    """Equal-weighted return of the firms held each day, and how many they are."""
-    held = np.zeros(returns.shape, dtype=bool)
-    first = returns.index.searchsorted(pd.DatetimeIndex(positions["first"]), side="left")
-    last = returns.index.searchsorted(pd.DatetimeIndex(positions["last"]), side="right")
-    columns = returns.columns.get_indexer(pd.Index(positions["ticker"]))
-    for a, b, column in zip(first, last, columns, strict=True):
-        if column >= 0:
-            held[a:b, column] = True
+    """Weighted return of the firms held each day, and how many they are."""
+    held = np.zeros(returns.shape)
+    ordered = positions.sort_values("first", kind="stable")
+    first = returns.index.searchsorted(pd.DatetimeIndex(ordered["first"]), side="left")
+    last = returns.index.searchsorted(pd.DatetimeIndex(ordered["last"]), side="right")
+    columns = returns.columns.get_indexer(pd.Index(ordered["ticker"]))
+    weights = ordered["weight"].to_numpy(dtype=np.float64) if "weight" in ordered.columns else np.ones(len(ordered))
+    for a, b, column, weight in zip(first, last, columns, weights, strict=True):
+        held[a:b, column] = weight
     values = returns.to_numpy(dtype=np.float64)
-    present = held & ~np.isnan(values)
-    count = present.sum(axis=1)
-    total = np.where(present, values, 0.0).sum(axis=1)
-    mean = np.where(count >= min_firms, total / np.maximum(count, 1), np.nan)
+    held[np.isnan(values)] = 0.0
+    count = (held > 0).sum(axis=1)
+    total = np.where(held > 0, held * values, 0.0).sum(axis=1)
+    enough = count >= min_firms
+    mean = np.where(enough, total / np.where(enough, held.sum(axis=1), 1.0), np.nan)
     return mean, count.astype(np.float64)
 
 
@@ -198,6 +253,10 @@ def _alphas(name: str, y: pd.Series, factors: pd.DataFrame, weights: pd.Series, 
     X = np.column_stack([np.ones(len(Y)), factors[usable].to_numpy(dtype=np.float64)])
     w = weights[usable].to_numpy(dtype=np.float64)
     n, k = X.shape
+    if n > k:
+        check_design(
+            pd.DataFrame(X, columns=["alpha", *map(str, factors.columns)]), y.index[usable.to_numpy()], "factors"
+        )
     shared = {"portfolio": name, "n_days": n, "mean_firms": float(w.mean()) if n else np.nan}
     rows = []
     for method in ("OLS", "Newey-West", "count-weighted"):

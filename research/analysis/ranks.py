@@ -12,7 +12,7 @@ from research.errors import InputError, ParameterError
 #: Deciles need this many surprises a quarter (METHODS 6.2).
 DECILE_EVENTS = 50
 
-GROUPINGS = ("auto", "deciles", "terciles", "sign")
+GROUPINGS = ("auto", "deciles", "terciles", "sign", "none")
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,12 @@ def rank_surprises(surprise: pd.Series, day_zero: pd.Series, grouping: str = "au
     ----------
     surprise : Series
     day_zero : Series indexed alike
-    grouping : {"auto", "deciles", "terciles", "sign"}
+    grouping : {"auto", "deciles", "terciles", "sign", "none"}
         ``deciles``: bounds from the surprises of the *previous* calendar quarter, so that the
         group is known on the day. ``sign``: negative, zero, positive; known on the day as well.
         ``terciles``: of all events pooled, which looks ahead and is labelled so. ``auto``:
-        deciles where the median quarter has at least 50 surprises, else pooled terciles.
+        deciles where the median quarter has at least 50 surprises and another follows, else pooled terciles.
+        ``none``: one group of all events, with or without a surprise.
 
     Returns
     -------
@@ -65,6 +66,9 @@ def rank_surprises(surprise: pd.Series, day_zero: pd.Series, grouping: str = "au
     if grouping not in GROUPINGS:
         raise ParameterError("unknown grouping", parameter="grouping", value=grouping, allowed=", ".join(GROUPINGS))
     values = surprise.astype(float)
+    if grouping == "none":
+        one, unranked = pd.Series(0.0, index=values.index), pd.Series(np.nan, index=values.index)
+        return Ranks(one, unranked, 1, "all announcements together", False)
     if not values.notna().any():
         raise InputError("no event has a surprise", parameter="surprise", remedy="Estimates and actuals are needed.")
     quarter = pd.Series(pd.DatetimeIndex(day_zero).to_period("Q"), index=surprise.index)
@@ -72,13 +76,20 @@ def rank_surprises(surprise: pd.Series, day_zero: pd.Series, grouping: str = "au
     enough = float(sizes.median()) >= DECILE_EVENTS
     chosen = grouping if grouping != "auto" else ("deciles" if enough else "terciles")
     if chosen == "deciles":
-        return _ranks(_previous_quarter(values, quarter), 10, "deciles of the previous quarter's surprises", False)
+        group = _previous_quarter(values, quarter)
+        if group.notna().any() or grouping == "deciles":
+            return _ranks(group, 10, "deciles of the previous quarter's surprises", False)
     if chosen == "sign":
         group = np.sign(values) + 1
         return _ranks(group, 3, "sign of the surprise (negative, zero, positive)", False)
     low, high = values.quantile([1 / 3, 2 / 3])
     if not low < high:
-        raise InputError("the surprises have no terciles", parameter="surprise", value=float(low))
+        raise InputError(
+            "the surprises cannot be split into thirds: they are too few, or too many of them are alike",
+            parameter="surprise",
+            value=int(values.notna().sum()),
+            remedy="Group by sign, or hold all announcements together (grouping none).",
+        )
     group = ((values > low).astype(float) + (values > high)).where(values.notna())
     return _ranks(group, 3, "terciles of all surprises pooled (bounds known only afterwards)", True)
 

@@ -7,7 +7,7 @@ errors are heteroskedasticity-consistent, or clustered, or bootstrapped.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,8 @@ from research.analysis._design import (
     complete_rows,
     event_frame,
     formula_names,
+    no_number,
+    not_evaluated,
 )
 from research.errors import InputError, ParameterError, ResearchWarning, in_words, nearest
 from research.study.results import EventStudyResults
@@ -108,8 +110,10 @@ def regress(
             allowed=", ".join(COVARIANCES) + "; for clusters use cluster=",
             remedy=nearest(str(covariance), COVARIANCES) or None,
         )
-    by = [cluster] if isinstance(cluster, str) else None if cluster is None else list(cluster)
-    effects = [fixed_effects] if isinstance(fixed_effects, str) else list(fixed_effects)
+    by = None if cluster is None else _columns("cluster", cluster)
+    if by == []:
+        raise ParameterError("no column", parameter="cluster", value=cluster, allowed="one or two columns")
+    effects = _columns("fixed_effects", fixed_effects)
     sample, ledger, names = prepare(results, formula, window, data, [*(by or []), *effects])
     sample, ledger = _drop_singletons(sample, ledger, effects)
     model = _model(formula, sample, names, effects)
@@ -130,6 +134,14 @@ def regress(
     return fitted
 
 
+def _columns(parameter: str, value: object) -> list[str]:
+    """One name, or several."""
+    names = [value] if isinstance(value, str) else list(value) if isinstance(value, Iterable) else None
+    if names is None or not all(isinstance(name, str) for name in names):
+        raise ParameterError("no column names", parameter=parameter, value=value, allowed="a name or a list of names")
+    return names
+
+
 def prepare(
     results: EventStudyResults,
     formula: str,
@@ -141,6 +153,8 @@ def prepare(
 
     ``further`` columns (clusters, fixed effects) are checked to exist, and events without them are left out.
     """
+    if data is not None and not isinstance(data, pd.DataFrame):
+        raise ParameterError("not a DataFrame", parameter="data", value=type(data).__name__)
     base = [str(name) for name in results.events.columns] + list(PERIODS)
     extra = [] if data is None else [str(name) for name in data.columns]
     names = formula_names(formula, [*base, *extra])
@@ -182,13 +196,9 @@ def _model(formula: str, sample: pd.DataFrame, names: Names, effects: Sequence[s
     try:
         model = smf.ols(formula, sample, missing="drop")
     except (patsy.PatsyError, TypeError, ValueError) as error:
-        raise ParameterError(
-            f"the formula cannot be evaluated: {str(error).splitlines()[0]}", parameter="formula", value=formula
-        ) from error
+        raise not_evaluated(formula, error) from error
     if np.ndim(model.endog) != 1:
-        raise ParameterError(
-            "the response is no number", parameter="formula", value=formula, allowed="car, bhar or a numeric column"
-        )
+        raise no_number(formula)
     X = pd.DataFrame(np.asarray(model.exog), index=model.data.row_labels, columns=model.exog_names)
     if effects:
         check_variation(sample, names)

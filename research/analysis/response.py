@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import patsy
 import statsmodels.api as sm
 from numpy.typing import NDArray
 from scipy import optimize, stats
 
 from research.analysis import clusters
-from research.analysis._design import aligned, check_design
+from research.analysis._design import aligned, check_design, design_matrices, numbers
 from research.analysis.ranks import Ranks, rank_surprises
 from research.analysis.regressions import prepare, regress
 from research.errors import InputError, ParameterError
@@ -100,7 +99,7 @@ def arctan_response(
     Source: Freeman and Tse (1992, Journal of Accounting Research 30).
     """
     sample, _, _ = prepare(results, f"car ~ {surprise}", window, data, [cluster])
-    ue, y = sample[surprise].to_numpy(dtype=float), sample["car"].to_numpy(dtype=float)
+    ue, y = numbers(sample[surprise], "surprise").to_numpy(), sample["car"].to_numpy(dtype=float)
     if len(y) <= 3:
         raise InputError(f"{len(y)} events cannot identify 3 parameters", parameter="surprise")
     line = _linear(ue, y)
@@ -197,7 +196,7 @@ def rank_response(
         How the groups were made.
     """
     sample, _, _ = prepare(results, f"car ~ {surprise}", window, data)
-    ranks = rank_surprises(sample[surprise], sample["day_zero"], grouping)
+    ranks = rank_surprises(numbers(sample[surprise], "surprise"), sample["day_zero"], grouping)
     extra = pd.DataFrame({"surprise_rank": ranks.rank})
     if data is not None:
         event_ids = pd.Index(results.events["event_id"], name="event_id")
@@ -211,6 +210,7 @@ def quantile_regressions(
     window: tuple[int, int] = (0, 1),
     *,
     quantiles: Sequence[float] = (0.1, 0.25, 0.5, 0.75, 0.9),
+    cluster: str | None = None,
     data: pd.DataFrame | None = None,
 ) -> dict[float, Any]:
     """Quantile regressions of the response, one a quantile.
@@ -221,26 +221,89 @@ def quantile_regressions(
         As in :func:`research.analysis.regressions.regress`.
     quantiles : sequence of float
         Strictly between 0 and 1.
+    cluster : str, optional
+        Column within which events may move together, such as ``"day_zero"``; see
+        :func:`quantile_cluster_covariance`. By default the standard errors are statsmodels'
+        robust kernel estimate, which takes events to be independent.
 
     Returns
     -------
     dict of quantile to statsmodels QuantRegResults
-        Standard errors from statsmodels' robust kernel estimate; they assume independent events.
+        With ``sample``, ``ledger``, ``inference`` and ``choices`` as those of ``regress``.
 
     Notes
     -----
     Source: Koenker and Bassett (1978, Econometrica 46).
     """
-    chosen = [float(q) for q in quantiles]
+    chosen = [float(q) if isinstance(q, int | float | np.floating) else np.nan for q in quantiles]
     if not chosen or any(not 0 < q < 1 for q in chosen):
         raise ParameterError("no quantiles", parameter="quantiles", value=quantiles, allowed="strictly between 0 and 1")
-    sample, ledger, _ = prepare(results, formula, window, data)
-    y, X = patsy.dmatrices(formula, sample, return_type="dataframe", NA_action="drop")
+    sample, ledger, _ = prepare(results, formula, window, data, [] if cluster is None else [cluster])
+    y, X = design_matrices(formula, sample)
     check_design(X, X.index)
+    ledger = ledger.copy()
+    ledger.loc[sample.index.difference(X.index), ["status", "reason"]] = ["left out", "a term is undefined"]
+    sample = sample.loc[X.index]
+    labels = None if cluster is None else clusters.cluster_codes(sample, [cluster])[:, 0]
     fits = {}
     for q in chosen:
-        fits[q] = sm.QuantReg(y.iloc[:, 0], X).fit(q=q)
-        fits[q].sample, fits[q].ledger = sample, ledger
-        fits[q].inference = "robust kernel covariance, independent events"
-        fits[q].choices = {"standard errors": "robust kernel", "clusters": "–", "fixed effects": "–"}
+        fit = sm.QuantReg(y, X).fit(q=q)
+        fit.sample, fit.ledger = sample, ledger
+        if labels is None:
+            fit.inference = "robust kernel covariance, which takes events to be independent"
+            fit.choices = {"standard errors": "kernel, independent events", "clusters": "–", "fixed effects": "–"}
+        else:
+            g = int(labels.max()) + 1
+            fit._results.cov_params_default = quantile_cluster_covariance(
+                X.to_numpy(), np.asarray(fit.resid), labels, q
+            )
+            fit._results.use_t, fit._results.df_resid_inference = True, g - 1
+            fit.inference = f"clustered ({g} by {cluster}), uniform kernel, Student with {g - 1} degrees of freedom"
+            fit.choices = {"standard errors": f"clustered by {cluster}", "clusters": f"{g:,}", "fixed effects": "–"}
+        fits[q] = fit
     return fits
+
+
+def quantile_cluster_covariance(X: Floats, residuals: Floats, labels: NDArray[np.int64], q: float) -> Floats:
+    r"""Covariance of a quantile regression whose events move together within clusters.
+
+    .. math::  V = \frac{G}{G-1} B^{-1} \Big[\sum_g s_g s_g'\Big] B^{-1}, \qquad
+               s_g = \sum_{i \in g} x_i (q - 1\{u_i < 0\}), \qquad
+               B = \frac{1}{2c} \sum_i 1\{|u_i| \le c\}\, x_i x_i'
+
+    The bandwidth is :math:`c = \kappa\,(\Phi^{-1}(q + h) - \Phi^{-1}(q - h))` with the median absolute
+    deviation of the residuals for :math:`\kappa` and Hall and Sheather's h.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, k)
+    residuals : ndarray of shape (n,)
+    labels : ndarray of int, shape (n,)
+        0 to G - 1.
+    q : float
+
+    Returns
+    -------
+    ndarray of shape (k, k)
+        NaN where too few residuals lie near zero to tell the density there.
+
+    Notes
+    -----
+    Source: Parente and Santos Silva (2016, Journal of Econometric Methods 5); the kernel of Powell
+    (1991) and the bandwidth of Hall and Sheather (1988, JRSS-B 50).
+    """
+    n, k = X.shape
+    z = float(stats.norm.ppf(q))
+    h = n ** (-1 / 3) * stats.norm.ppf(0.975) ** (2 / 3) * (1.5 * stats.norm.pdf(z) ** 2 / (2 * z**2 + 1)) ** (1 / 3)
+    h = min(h, 0.99 * min(q, 1 - q))
+    spread = float(np.median(np.abs(residuals - np.median(residuals))))
+    c = spread * float(stats.norm.ppf(q + h) - stats.norm.ppf(q - h))
+    near = np.abs(residuals) <= c
+    B = X[near].T @ X[near] / (2 * c) if c > 0 else np.zeros((k, k))
+    if np.linalg.matrix_rank(B) < k:
+        return np.full((k, k), np.nan)
+    g = int(labels.max()) + 1
+    scores = np.zeros((g, k))
+    np.add.at(scores, labels, X * (q - (residuals < 0))[:, None])
+    inverse = np.linalg.inv(B)
+    return g / (g - 1) * (inverse @ (scores.T @ scores) @ inverse)

@@ -12,13 +12,15 @@ import pandas as pd
 from numpy.typing import NDArray
 from statsmodels.stats.multitest import multipletests
 
+from research.analysis._design import numbers
+from research.analysis._placebo import CleanPools, reactions
+from research.analysis.bootstrap import ENUMERATE, sign_patterns
 from research.analysis.clusters import codes
 from research.analysis.effects import Effect, effect, minimum_detectable_effect
-from research.errors import InputError, ParameterError, ResearchWarning, nearest
+from research.errors import InputError, ParameterError, ResearchWarning, in_words, nearest
 from research.events.announcements import Announcements
 from research.events.calendar import TradingCalendar
-from research.study.alignment import known_days
-from research.study.inputs import check_returns
+from research.study.inputs import as_announcements
 from research.study.models import resolve_model
 from research.study.results import EventStudyResults
 from research.study.settings import relative_window
@@ -45,7 +47,7 @@ _ADJUSTMENTS = {"holm": "holm", "benjamini-hochberg": "fdr_bh", "benjamini-yekut
 
 
 def specification_curve(
-    events: Announcements,
+    events: Announcements | pd.DataFrame,
     returns: pd.DataFrame,
     market: pd.Series | None = None,
     *,
@@ -83,6 +85,12 @@ def specification_curve(
     listed = [relative_window("windows", window) for window in windows]
     spans = [relative_window("estimations", window) for window in estimations]
     rules = list(day_zero_rules)
+    models = list(models)
+    for name, given in {"windows": listed, "estimations": spans, "day_zero_rules": rules, "models": models}.items():
+        if not given:
+            raise ParameterError("nothing to choose from", parameter=name, value=given, allowed="at least one")
+    if covariate is not None:
+        covariate = numbers(covariate, "covariate")
     for rule in rules:
         if rule not in DAY_ZERO_RULES:
             raise ParameterError(
@@ -105,7 +113,9 @@ def specification_curve(
     return pd.DataFrame(rows)
 
 
-def _fit(events: Announcements, returns: pd.DataFrame, model: Any, market: Any, **choices: Any) -> EventStudyResults:
+def _fit(
+    events: Announcements | pd.DataFrame, returns: pd.DataFrame, model: Any, market: Any, **choices: Any
+) -> EventStudyResults:
     """A fit that does not repeat the warning on few known announcements for every specification."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResearchWarning)
@@ -148,6 +158,7 @@ def adjust_p_values(p_values: pd.Series, methods: Sequence[str] = ("holm", "benj
     Sources: Holm (1979, Scandinavian Journal of Statistics 6); Benjamini and Hochberg (1995, JRSS-B
     57); Benjamini and Yekutieli (2001, Annals of Statistics 29).
     """
+    p_values = numbers(p_values.reset_index(drop=True), "p_values").set_axis(p_values.index)
     present = p_values.dropna()
     if ((present < 0) | (present > 1)).any():
         raise ParameterError("no p-values", parameter="p_values", allowed="between 0 and 1")
@@ -178,6 +189,7 @@ def romano_wolf(responses: pd.DataFrame, cluster: pd.Series, *, draws: int = 999
     cluster : Series indexed alike
         Usually day zero.
     draws, seed : int
+        Up to 12 clusters every pattern of signs is used instead, and p is exact.
 
     Returns
     -------
@@ -193,6 +205,9 @@ def romano_wolf(responses: pd.DataFrame, cluster: pd.Series, *, draws: int = 999
         raise ParameterError("no draws", parameter="draws", value=draws, allowed="an integer of at least 1")
     if not cluster.index.equals(responses.index):
         raise InputError("clusters are not indexed like the responses", parameter="cluster")
+    text = [str(name) for name in responses.columns if not pd.api.types.is_numeric_dtype(responses[name])]
+    if text:
+        raise InputError("columns that are not numeric: " + in_words(text), parameter="responses")
     values = responses.to_numpy(dtype=np.float64)
     labels = codes(cluster)
     g, m = int(labels.max(initial=-1)) + 1, values.shape[1]
@@ -206,12 +221,11 @@ def romano_wolf(responses: pd.DataFrame, cluster: pd.Series, *, draws: int = 999
     clusters_with = (counts > 0).sum(axis=0)
     factor = clusters_with / np.maximum(clusters_with - 1, 1)
     observed = _joint_t(np.ones((1, g)), sums, counts, n, factor)[0]
-    rng = np.random.default_rng(seed)
-    blocks = []
-    for start in range(0, draws, 1024):
-        signs = np.where(rng.integers(0, 2, size=(min(1024, draws - start), g), dtype=np.int8) == 1, -1.0, 1.0)
-        blocks.append(np.abs(_joint_t(signs, sums, counts, n, factor)))
-    drawn = np.concatenate(blocks)
+    drawn = np.concatenate(
+        [np.abs(_joint_t(signs, sums, counts, n, factor)) for signs in sign_patterns(g, draws, seed)]
+    )
+    # Every pattern, the identity among them, gives the exact share; of draws the sample itself is one more.
+    own = 0 if g <= ENUMERATE else 1
     t = np.where(clusters_with > 1, observed, np.nan)
     order = np.argsort(-np.abs(np.nan_to_num(t)), kind="stable")
     order = order[np.isfinite(t[order])]
@@ -219,9 +233,9 @@ def romano_wolf(responses: pd.DataFrame, cluster: pd.Series, *, draws: int = 999
     running = 0.0
     for position, j in enumerate(order):
         level = np.abs(t[j]) * (1 - 1e-9)
-        single[j] = (1 + int((~(drawn[:, j] < level)).sum())) / (draws + 1)
+        single[j] = (own + int((~(drawn[:, j] < level)).sum())) / (len(drawn) + own)
         highest = np.nanmax(drawn[:, order[position:]], axis=1)
-        running = max(running, (1 + int((~(highest < level)).sum())) / (draws + 1))
+        running = max(running, (own + int((~(highest < level)).sum())) / (len(drawn) + own))
         stepdown[j] = running
     with np.errstate(divide="ignore", invalid="ignore"):
         mean = sums.sum(axis=0) / n
@@ -289,6 +303,8 @@ def subperiods(
     if not isinstance(parts, int | np.integer) or parts < 2:
         raise ParameterError("no number of periods", parameter="parts", value=parts, allowed="2 or more")
     known = day_zero[response.notna() if covariate is None else response.notna() & covariate.notna()]
+    if not len(known):
+        raise InputError("no event has all of response and covariate", parameter="response")
     bounds = [known.quantile(i / parts, interpolation="lower") for i in range(1, parts)]
     label = np.searchsorted(np.array(bounds, dtype="datetime64[ns]"), known.to_numpy(dtype="datetime64[ns]"))
     rows = []
@@ -301,7 +317,7 @@ def subperiods(
 
 
 def placebo(
-    events: Announcements,
+    events: Announcements | pd.DataFrame,
     returns: pd.DataFrame,
     market: pd.Series | None = None,
     *,
@@ -313,6 +329,7 @@ def placebo(
     draws: int = 199,
     seed: int = 0,
     calendar: str | TradingCalendar = "XNYS",
+    known_announcements: Announcements | pd.DataFrame | None = None,
     progress: Callable[[int], None] | None = None,
     **choices: Any,
 ) -> dict[str, Any]:
@@ -320,14 +337,15 @@ def placebo(
 
     .. math::  p = \frac{1 + \#\{|T_b| \ge |T|\}}{B + 1}
 
-    Announcements of one day zero move together to a random session that is at least ``distance`` sessions away
-    from every announcement of each of their firms; so dates stay as clustered as they were. Everything is
+    Announcements of one day zero move together to a random session that is more than ``distance`` sessions away
+    from every known announcement of each of their firms; so dates stay as clustered as they were. Everything is
     estimated anew.
 
     Parameters
     ----------
-    events, returns, market, model, estimation, calendar
-        As in :class:`research.EventStudy`.
+    events, returns, market, model, estimation, calendar, known_announcements
+        As in :class:`research.EventStudy`. Announcements that are known though not studied are news as well:
+        no placebo is put near them, and they are cut from its estimation window.
     window : (int, int)
     covariate : Series indexed by ``event_id``, optional
         As in :func:`specification_curve`; it travels with the event.
@@ -339,83 +357,56 @@ def placebo(
     Returns
     -------
     dict
-        ``observed`` (Effect), ``draws`` (DataFrame: ``estimate, t, n_events``), ``p_value`` (of \|t\|),
-        ``moved`` (share of used events that found a clean session).
+        ``observed`` (Effect), ``draws`` (DataFrame: ``estimate, t, p_value, n_events``), ``p_value`` (of \|t\|; NaN
+        where no statistic could be computed), ``granularity`` (its smallest possible value and step,
+        ``1 / (B + 1)``; B counts the draws that have a statistic), ``moved`` (share of used events that found a
+        clean session).
     """
     window = relative_window("window", window)
+    if not isinstance(draws, int | np.integer) or isinstance(draws, bool) or draws < 0:
+        raise ParameterError("no draws", parameter="draws", value=draws, allowed="an integer, 0 for none")
+    if not isinstance(distance, int | np.integer) or distance < 0:
+        raise ParameterError("no number of sessions", parameter="distance", value=distance, allowed="0, 1, 2 ...")
+    if covariate is not None:
+        covariate = numbers(covariate, "covariate")
+    events = as_announcements(events)
+    known = events if known_announcements is None else as_announcements(known_announcements)
+    own = calendar if isinstance(calendar, TradingCalendar) else TradingCalendar(calendar)
     outer = (min(window[0], 0), max(window[1], 0))
-    keep = {"window": outer, "estimation": estimation, "calendar": calendar, **choices}
+    keep = {"window": outer, "estimation": estimation, "calendar": own, "known_announcements": known, **choices}
     actual = _fit(events, returns, model, market, **keep)
-    observed = _windowed_plain(actual, window, covariate)
-    pools = _CleanPools(actual, events, returns, calendar, distance)
+    car, days, x = _response(actual, window, covariate)
+    observed = effect(car, days, None if covariate is None else x)
+    pools = CleanPools(actual, known, returns, own, int(distance))
     rng = np.random.default_rng(seed)
-    rows, moved = [], []
-    for number in range(int(draws)):
-        frame = pools.draw(rng)
-        moved.append(len(frame) / max(1, len(actual)))
-        drawn = Announcements.from_frame(frame)
-        results = _fit(drawn, returns, model, market, known_announcements=events, **keep)
-        found = _windowed_plain(results, window, covariate)
-        rows.append({"estimate": found.estimate, "t": found.t, "n_events": found.n_events})
+    drawn = [pools.draw(rng) for _ in range(int(draws))]
+    rows = []
+    found = reactions(pools, drawn, lambda moved: _fit(moved, returns, model, market, **keep), window)
+    for number, (one, values) in enumerate(zip(drawn, found, strict=True)):
+        at = pd.Series(one.session)
+        gap = None if covariate is None else pd.Series(x.to_numpy()[one.event])
+        single = effect(pd.Series(values), at, gap)
+        rows.append({name: getattr(single, name) for name in ("estimate", "t", "p_value", "n_events")})
         if progress is not None:
             progress(number)
-    table = pd.DataFrame(rows, columns=["estimate", "t", "n_events"])
-    exceeding = int((table["t"].abs() >= abs(observed.t) * (1 - 1e-9)).sum())
-    p = (1 + exceeding) / (len(table) + 1) if np.isfinite(observed.t) else float("nan")
-    return {"observed": observed, "draws": table, "p_value": p, "moved": float(np.mean(moved)) if moved else np.nan}
+    table = pd.DataFrame(rows, columns=["estimate", "t", "p_value", "n_events"])
+    t = table["t"].abs().dropna()
+    exceeding = int((t >= abs(observed.t) * (1 - 1e-9)).sum())
+    defined = len(t) > 0 and np.isfinite(observed.t)
+    return {
+        "observed": observed,
+        "draws": table,
+        "p_value": (1 + exceeding) / (len(t) + 1) if defined else float("nan"),
+        "granularity": 1 / (len(t) + 1) if defined else float("nan"),
+        "moved": float(np.mean([len(one.event) for one in drawn])) / max(1, len(actual)) if drawn else float("nan"),
+    }
 
 
-def _windowed_plain(results: EventStudyResults, window: tuple[int, int], covariate: pd.Series | None) -> Effect:
+def _response(
+    results: EventStudyResults, window: tuple[int, int], covariate: pd.Series | None
+) -> tuple[pd.Series, pd.Series, pd.Series]:
+    """CAR, day zero and covariate of the used events, by ``event_id``; the covariate NaN where there is none."""
     car = pd.Series(results.car(*window)["car"].to_numpy(), index=results.events["event_id"].to_numpy())
     days = pd.Series(results.events["day_zero"].to_numpy(), index=car.index)
-    return effect(car, days, None if covariate is None else covariate.reindex(car.index))
-
-
-class _CleanPools:
-    """Sessions to which each cluster of announcements may move."""
-
-    def __init__(
-        self,
-        results: EventStudyResults,
-        events: Announcements,
-        returns: pd.DataFrame,
-        calendar: str | TradingCalendar,
-        distance: int,
-    ) -> None:
-        own = calendar if isinstance(calendar, TradingCalendar) else TradingCalendar(calendar)
-        panel = check_returns(returns, own)
-        self.sessions = pd.DatetimeIndex(panel.index)
-        n = len(self.sessions)
-        busy = np.zeros((panel.shape[1], n), dtype=bool)
-        for kind in results.events["kind"].unique():
-            firm, day = known_days(events, str(kind), self.sessions, panel.columns, own)
-            for offset in range(-distance, distance + 1):
-                column = day + offset
-                inside = (column >= 0) & (column < n)
-                busy[firm[inside], column[inside]] = True
-        first = -results.settings.estimation[0]
-        busy[:, : first + 1] = True
-        busy[:, n - max(1, results.settings.window[1]) - 1 :] = True
-        clean = ~busy & panel.notna().to_numpy().T
-        frame = results.events[["event_id", "ticker", "kind", "day_zero"]].reset_index(drop=True)
-        rows = panel.columns.get_indexer(pd.Index(frame["ticker"]))
-        self.names = frame[["event_id", "ticker", "kind"]]
-        self.clusters = []
-        for _, part in frame.groupby("day_zero", sort=True).indices.items():
-            pool = np.flatnonzero(clean[rows[part]].all(axis=0))
-            if len(pool):
-                self.clusters.append((part, [f"{frame['ticker'].iloc[i]}" for i in part], pool))
-
-    def draw(self, rng: np.random.Generator) -> pd.DataFrame:
-        """A table of announcements before the open of random clean sessions; no firm twice on one."""
-        kept: list[int] = []
-        dates: list[str] = []
-        taken: set[tuple[str, int]] = set()
-        for part, tickers, pool in self.clusters:
-            position = int(pool[rng.integers(len(pool))])
-            if any((ticker, position) in taken for ticker in tickers):
-                continue
-            taken |= {(ticker, position) for ticker in tickers}
-            kept += part.tolist()
-            dates += [f"{self.sessions[position]:%Y-%m-%d}"] * len(part)
-        return self.names.iloc[kept].assign(announced_at=dates, session="bmo").reset_index(drop=True)
+    x = pd.Series(np.nan, index=car.index) if covariate is None else covariate.reindex(car.index)
+    return car, days, x

@@ -15,12 +15,15 @@ from research.reporting.tables import cards as card_row
 if TYPE_CHECKING:
     from research.reporting._cross_section_sample import Sample
 
-#: Fewer events than this in a class and the design cannot answer (METHODS 8.9).
-MIN_EVENTS = 10
+#: Fewer events than this in a class, or fewer day zeros, and the design cannot answer (METHODS 8.9).
+MIN_EVENTS, MIN_CLUSTERS = 10, 5
+
+#: Windows past this day sum an estimated intercept over too many days (METHODS 3.11).
+LONG = 10
 
 
 def title(sample: Sample) -> Fragment:
-    """Who, when, and the headline number."""
+    """Who, when, and what is compared."""
     frame = sample.frame
     firms = frame["ticker"].nunique()
     who = (
@@ -30,46 +33,88 @@ def title(sample: Sample) -> Fragment:
     )
     if not len(frame):
         return heading("No announcement could be studied")
-    span = f"{frame['day_zero'].min():%Y}–{frame['day_zero'].max():%Y}"
-    return heading(f"{words.count(len(frame), 'earnings announcement')} of {who}, {span}: beats and misses")
+    first, last = frame["day_zero"].min().year, frame["day_zero"].max().year
+    span = f"{first} to {last}" if first < last else str(first)
+    what = "beats and misses" if sample.surprised else "the reaction"
+    return heading(f"{words.count(len(frame), 'earnings announcement')} of {who}, {span}: {what}")
 
 
 def verdict(sample: Sample, curve: pd.DataFrame | None = None) -> Fragment:
     """What was found, how far it can be trusted, and what the choice of the sample forbids."""
     texts = [_finding(sample)]
-    if not _too_small(sample):
+    if not too_small(sample):
         texts.append(" ".join(filter(None, [_strength(sample, curve), _one_firm(sample), _fading(sample)])))
     return (
         paragraph(texts[0], "verdict")
         + Fragment("".join(paragraph(text).markup for text in texts[1:]), "\n".join(texts[1:]))
+        + _long_window(sample)
         + paragraph(choice_sentence(sample.source_name), "warn")
     )
 
 
-def _too_small(sample: Sample) -> bool:
-    counts = sample.counts
-    return min(counts["beat"], counts["miss"]) < MIN_EVENTS or not np.isfinite(sample.headline.p_value)
+def _long_window(sample: Sample) -> Fragment:
+    """A warning where an estimated intercept is summed over a long window."""
+    first, last = sample.window
+    if last <= LONG or not sample.results.model.constant:
+        return Fragment("", "")
+    return paragraph(
+        f"The window reaches past day +{LONG}, and the model's estimated intercept is carried over its "
+        f"{last - first + 1} days, which can move a figure by several per cent: read it beside the market-adjusted "
+        "rows of the specification curve, or set model=market-adjusted.",
+        "warn",
+    )
+
+
+def too_small(sample: Sample) -> bool:
+    """Whether the design cannot answer (METHODS 8.9)."""
+    return bool(_shortfall(sample))
+
+
+def _shortfall(sample: Sample) -> str:
+    """Why the design cannot answer; empty where it can."""
+    if sample.fewest < MIN_EVENTS:
+        return f"with fewer than {MIN_EVENTS} {'beats or misses' if sample.surprised else 'announcements'}"
+    if sample.headline.n_clusters < MIN_CLUSTERS:
+        return f"with announcements on fewer than {MIN_CLUSTERS} days"
+    return "" if np.isfinite(sample.headline.p_value) else f"since {sample.headline.note}"
+
+
+def told(estimate: float, se: float, p: float, low: float, high: float, against: str = "zero") -> str:
+    """Verdict on one estimate with its interval, and what could have been detected."""
+    if pd.isna(p):
+        return f"cannot be told from {against}: so few events give no standard error"
+    return f"{words.distinguishable(estimate, se, p, against)}; 95% interval {words.interval(low, high)}"
 
 
 def _finding(sample: Sample) -> str:
-    counts, found = sample.counts, sample.headline
-    first, last = sample.window
-    told = (
-        f"{words.count(counts['beat'], 'beat')}, {counts['in line']:,} in line and "
-        f"{words.count(counts['miss'], 'miss', 'misses')}"
-    )
-    if _too_small(sample):
-        return (
-            f"{told}: with fewer than {MIN_EVENTS} beats or misses this design cannot say whether "
-            f"the two were received differently."
+    found, first, last = sample.headline, *sample.window
+    from_day, to_day = words.number(first, 0), words.number(last, 0)
+    days = f"over days {from_day} to {to_day}" if first < last else f"on day {from_day}"
+    means = sample.frame.groupby("class")["car"].mean()
+    if not sample.surprised:
+        texts = ["No announcement has an estimate beside its figure, so beats and misses cannot be told apart."]
+        if too_small(sample):
+            few = _shortfall(sample)
+            return " ".join([*texts, f"{few[0].upper()}{few[1:]} this design cannot say how news was received."])
+        mean = words.percent(found.estimate)
+        result = told(found.estimate, found.se, found.p_value, found.low, found.high)
+        return " ".join(
+            [*texts, f"{days.capitalize()} the shares moved {mean} abnormally on average, which is {result}."]
         )
-    frame = sample.frame
-    means = frame.groupby("class")["car"].mean()
+    counts = sample.counts
+    unknown = len(sample.frame) - sum(counts.values())
+    kinds = [words.count(counts["beat"], "beat"), f"{counts['in line']:,} in line"]
+    kinds.append(words.count(counts["miss"], "miss", "misses"))
+    classes = words.listing([*kinds, f"{unknown:,} without an estimate"] if unknown else kinds)
+    if too_small(sample):
+        text = f"{classes}: {_shortfall(sample)} this design cannot say whether the two were received differently."
+        if np.isfinite(found.low):
+            text += f" The 95% interval of the difference is {words.interval(found.low, found.high, 1)}."
+        return text
     return (
-        f"{told}. Over days {first} to {last} the shares moved {words.percent(means['beat'])} abnormally after "
+        f"{classes}. {days.capitalize()} the shares moved {words.percent(means['beat'])} abnormally after "
         f"beats and {words.percent(means['miss'])} after misses. The difference, {words.percent(found.estimate)}, is "
-        f"{words.distinguishable(found.estimate, found.se, found.p_value, 'zero')}; "
-        f"95% interval {words.interval(found.low, found.high)}."
+        f"{told(found.estimate, found.se, found.p_value, found.low, found.high)}."
     )
 
 
@@ -79,36 +124,44 @@ def _strength(sample: Sample, curve: pd.DataFrame | None) -> str:
     if found.p_value >= 0.05:
         return ""
     sign = np.sign(found.estimate)
-    firms_agree = bool((np.sign(sample.without_each["estimate"]) == sign).all())
-    all_firms_sure = bool((sample.without_each["p_value"] < 0.05).all())
-    periods_agree = bool((np.sign(sample.periods["estimate"]) == sign).all())
+    others, periods = sample.without_each.dropna(subset=["estimate"]), sample.periods.dropna(subset=["estimate"])
+    firms_agree = len(others) > 1 and bool((np.sign(others["estimate"]) == sign).all())
+    all_firms_sure = len(others) > 1 and bool((others["p_value"] < 0.05).all())
+    periods_agree = len(periods) > 1 and bool((np.sign(periods["estimate"]) == sign).all())
     known = pd.DataFrame() if curve is None else curve.dropna(subset=["p_value"])
     share = float(((np.sign(known["estimate"]) == sign) & (known["p_value"] < 0.05)).mean()) if len(known) else np.nan
     strong = found.p_value < 0.01 and all_firms_sure and periods_agree and not share < 0.9
-    reasons = [
-        "without any one company it stays distinguishable from zero"
-        if all_firms_sure
-        else (
+    reasons = []
+    if all_firms_sure:
+        reasons.append("without any one company it stays distinguishable from zero")
+    elif len(others) > 1:
+        reasons.append(
             "its sign survives leaving out any one company" if firms_agree else "its sign depends on a single company"
-        ),
-        "it has the same sign in all three periods" if periods_agree else "its sign differs between periods",
-    ]
+        )
+    if len(periods) > 1:
+        many = {2: "both", 3: "all three"}.get(len(periods), f"all {len(periods)}")
+        agreed = f"it has the same sign in {many} periods"
+        reasons.append(agreed if periods_agree else "its sign differs between periods")
     if np.isfinite(share):
         reasons.append(f"{words.percent(share, 0, signed=False)} of {len(known)} specifications agree")
-    return f"On this sample the evidence is {'consistent' if strong else 'suggestive'}: {words.listing(reasons)}."
+    word = "consistent" if strong else "suggestive"
+    return f"On this sample the evidence is {word}" + (f": {words.listing(reasons)}." if reasons else ".")
 
 
 def _one_firm(sample: Sample) -> str:
     """Whether one firm carries the number, and which one moves it most."""
     found, table = sample.headline, sample.without_each.dropna(subset=["estimate"])
     if len(table) < 2:
-        return "All announcements are of one company."
+        only = len(set(sample.frame["ticker"])) == 1
+        return "All announcements are of one company." if only else ""
     lost = table[table["p_value"] >= 0.05]
     if found.p_value < 0.05 and len(lost):
-        carriers = words.listing([str(name) for name in lost.index[:3]])
-        return f"It is carried by {carriers}: without it the interval includes zero."
+        carriers = [str(name) for name in lost.index[:3]]
+        named = words.listing(carriers) if len(lost) <= 3 else f"{', '.join(carriers)} and {len(lost) - 3} others"
+        without = "it" if len(lost) == 1 else "any one of them"
+        return f"It is carried by {named}: without {without} the interval includes zero."
     name = str(table["change"].abs().idxmax())
-    return f"{name} moves it most: without it the difference is {words.percent(float(table['estimate'][name]))}."
+    return f"{name} moves it most: without it the figure is {words.percent(float(table['estimate'][name]))}."
 
 
 def _fading(sample: Sample) -> str:
@@ -124,10 +177,10 @@ def _fading(sample: Sample) -> str:
             f"It is {direction} since {since:%Y}: {words.percent(late)}, a change of {words.percent(change.estimate)} "
             f"(95% interval {words.interval(change.low, change.high)})."
         )
-    sure = words.distinguishable(change.estimate, change.se, change.p_value, "none")
+    result = told(change.estimate, change.se, change.p_value, change.low, change.high)
     return (
-        f"In the last third, since {since:%Y}, it is {words.percent(late)}; the change of "
-        f"{words.percent(change.estimate)} from before is {sure}."
+        f"In the last third of the announcements, since {since:%Y}, it is {words.percent(late)}; the change of "
+        f"{words.percent(change.estimate)} from before is {result}."
     )
 
 
@@ -137,21 +190,25 @@ def cards(sample: Sample) -> Fragment:
     frame = sample.frame
     without = sample.without_each["estimate"].dropna()
     means = {name: frame.loc[frame["class"] == name, "car"].mean() for name in ("beat", "miss")}
-    window = f"[{sample.window[0]}, {sample.window[1]}]"
-    return card_row(
-        [
-            ("Announcements used", f"{len(sample.results):,}", f"of {len(sample.results.ledger):,}"),
+    window = f"[{words.number(sample.window[0], 0)}, {words.number(sample.window[1], 0)}]"
+    surely = (
+        f"95% interval {words.interval(found.low, found.high, 1)}" if np.isfinite(found.low) else "no interval: too few"
+    )
+    figures = [("Announcements used", f"{len(sample.results):,}", f"of {len(sample.results.ledger):,}")]
+    if sample.surprised:
+        figures += [
             (f"After beats, {window}", words.percent(means["beat"]), words.count(counts["beat"], "beat")),
             (f"After misses, {window}", words.percent(means["miss"]), words.count(counts["miss"], "miss", "misses")),
-            (
-                "Beats minus misses",
-                words.percent(found.estimate),
-                f"95% interval {words.interval(found.low, found.high, 1)}",
-            ),
+            ("Beats minus misses", words.percent(found.estimate), surely),
+        ]
+    else:
+        figures.append((f"Mean reaction, {window}", words.percent(found.estimate), surely))
+    if len(without) > 1:
+        figures.append(
             (
                 "Without any one company",
-                f"{words.percent(without.min(), 1)} to {words.percent(without.max(), 1)}" if len(without) else "–",
+                f"{words.percent(without.min(), 1)} to {words.percent(without.max(), 1)}",
                 words.count(frame["ticker"].nunique(), "company", "companies"),
-            ),
-        ]
-    )
+            )
+        )
+    return card_row(figures)

@@ -13,17 +13,16 @@ import numpy as np
 import pandas as pd
 
 from research.analysis.beats import BeatButDip
-from research.analysis.bootstrap import wild_cluster_bootstrap
-from research.analysis.clusters import effective_clusters
-from research.analysis.comparison import Comparison, compare
 from research.analysis.effects import effect
-from research.analysis.ranks import rank_surprises
-from research.analysis.regressions import regress
-from research.analysis.response import ArctanResponse, arctan_response
-from research.errors import ResearchError
 from research.reporting import words
-from research.reporting._cross_section_sample import CLASSES, Sample, column
-from research.reporting._cross_section_words import cards, title, verdict
+from research.reporting._cross_section_regressions import (
+    regression_notes,
+    regression_table,
+    regressions,
+    response_curve,
+)
+from research.reporting._cross_section_sample import ALL, CLASSES, MIN_EACH, Sample
+from research.reporting._cross_section_words import MIN_EVENTS, cards, title, told, too_small, verdict
 from research.reporting.samples import choice, choice_sentence, ledger, provenance, selected
 from research.reporting.tables import (
     Column,
@@ -37,8 +36,10 @@ from research.reporting.tables import (
     size_column,
     table,
 )
+from research.study.results import EventStudyResults
 
 __all__ = [
+    "CLASSES",
     "Sample",
     "cards",
     "choice",
@@ -48,9 +49,11 @@ __all__ = [
     "definitions",
     "dipped_sentence",
     "dipped_table",
+    "estimation_windows",
     "family_table",
     "firm_table",
     "ledger",
+    "nothing",
     "payload",
     "placebo_sentence",
     "provenance",
@@ -65,8 +68,8 @@ __all__ = [
     "verdict",
 ]
 
-#: Beats and misses that a company needs for a p-value of its own.
-MIN_EACH = 5
+#: Companies listed at once; more of them are folded away.
+COMPANIES = 60
 
 #: Beats that dipped listed at the most; the others are in the notebook's data.
 LISTED = 25
@@ -78,7 +81,7 @@ def class_table(sample: Sample) -> Fragment:
     rows = []
     for window in sample.family_windows:
         car = pd.Series(sample.results.car(*window)["car"].to_numpy(), index=frame.index)
-        for name in CLASSES:
+        for name in sample.classes:
             chosen = frame["class"] == name
             found = effect(car[chosen], frame["day_zero"][chosen])
             share = float((car[chosen].dropna() > 0).mean()) if found.n_events else np.nan
@@ -95,18 +98,38 @@ def class_table(sample: Sample) -> Fragment:
         "mde": size_column("detectable"),
     }
     primary = _days(sample.window)
+    unknown = int((~frame["class"].isin(sample.classes)).sum())
+    without = f" Not shown: {words.count(unknown, 'announcement')} without an estimate." if unknown else ""
     return table(
         pd.DataFrame(rows),
         columns,
         caption="Mean cumulative abnormal return by class of EPS surprise; errors clustered by day zero. "
-        "Detectable: the smallest mean that this many events would show four times in five. Marked: primary window.",
+        "Detectable: the smallest mean that this many events would show four times in five. Marked: primary window."
+        + without,
         mark=lambda row: row["window"] == primary,
     )
+
+
+def nothing(what: str) -> Fragment:
+    """A note in the place of a figure that these announcements cannot fill."""
+    return paragraph(f"No figure: these announcements do not allow {what}.", "note")
 
 
 def _whole(name: str) -> str:
     """A name that is not broken over two lines."""
     return name.replace(" ", "\N{NO-BREAK SPACE}")
+
+
+def estimation_windows(results: EventStudyResults, window: tuple[int, int]) -> list[tuple[int, int]]:
+    """Estimation windows of the specification curve: the study's own first, then its last 110 sessions.
+
+    The curve looks one day further than the window on either side, so both end earlier where that day
+    would lie in them.
+    """
+    first, last = results.settings.estimation
+    late = max(0, last - (min(window[0], -1) - 2))
+    own, shorter = (first - late, last - late), (last - late - 109, last - late)
+    return [own, shorter] if shorter[0] > own[0] else [own]
 
 
 def family_table(sample: Sample) -> Fragment:
@@ -129,17 +152,26 @@ def family_table(sample: Sample) -> Fragment:
         shown,
         columns,
         caption=f"{len(shown)} tests that were declared together, p-values of a wild bootstrap by day zero "
-        "and adjusted for there being so many.",
+        "and adjusted for there being so many. No p alone can be below "
+        f"{_smallest(sample.smallest_p)}, none of Holm's below {_smallest(min(1.0, len(shown) * sample.smallest_p))}.",
     )
+
+
+def _smallest(p: float) -> str:
+    return f"{p:.2g}"
 
 
 def tests_table(sample: Sample) -> Fragment:
     """The default tests of the primary window, one line a test and a pair of columns a class."""
-    if not sample.results.events["surprise_class"].isin(CLASSES).any():
+    choices: dict[str, Any] = {"seed": sample.seed, "draws": sample.draws}
+    if sample.surprised:
+        tests = sample.results.test([sample.window], by="surprise_class", **choices)
+        tests = tests[tests["group"].isin(CLASSES)]
+    else:
+        tests = sample.results.test([sample.window], **choices).assign(group=ALL)
+    if not len(tests):
         return paragraph("No class of surprise has an announcement to test.", "note")
-    tests = sample.results.test([sample.window], by="surprise_class", seed=sample.seed, draws=sample.draws)
-    tests = tests[tests["group"].isin(CLASSES)]
-    present = [name for name in CLASSES if (tests["group"] == name).any()]
+    present = [name for name in sample.classes if (tests["group"] == name).any()]
     shown = pd.DataFrame({"test": list(dict.fromkeys(tests["test"]))})
     columns: dict[str, Column | str] = {"test": "test"}
     for name in present:
@@ -155,124 +187,36 @@ def tests_table(sample: Sample) -> Fragment:
         "Marked: the headline test. Where they disagree, the weakest claim stands.",
         mark=lambda row: row["test"] == "adjusted_bmp_t",
     )
+    found += paragraph(_agreement(tests, present))
     first = tests[tests["group"] == present[0]]
     remarks = [f"{row.test}: {row.definition}" + (f" ({row.note})" if row.note else "") for row in first.itertuples()]
     return found + details(f"How each test is defined (notes for {present[0]})", bullets(remarks))
 
 
+def _agreement(tests: pd.DataFrame, present: list[str]) -> str:
+    """For each class how many of its tests reject, and which do not where they disagree."""
+    texts = []
+    for name in present:
+        p = tests[(tests["group"] == name)].dropna(subset=["p_value"]).set_index("test")["p_value"]
+        sure, doubtful = p[p < 0.05], p[p >= 0.05]
+        if len(p) < 2:
+            texts.append(f"{name}: too few announcements to test")
+        elif len(sure) and len(doubtful):
+            fewer, verb = (doubtful, "do not") if len(doubtful) <= len(sure) else (sure, "alone do")
+            named = words.listing([str(test) for test in fewer.index])
+            verb = verb.replace("do", "does") if len(fewer) == 1 else verb
+            texts.append(f"{name}: {len(sure)} of {len(p)} reject at 5%, {named} {verb}")
+        else:
+            texts.append(
+                f"{name}: all {len(p)} reject at 5%" if len(sure) else f"{name}: none of {len(p)} rejects at 5%"
+            )
+    told = "; ".join(texts)
+    return f"{told[0].upper()}{told[1:]}."
+
+
 def _days(window: tuple[int, int]) -> str:
-    """A window with typographic minus signs."""
-    return f"[{words.number(window[0], 0)}, {words.number(window[1], 0)}]"
-
-
-# -- regressions ------------------------------------------------------------------------------
-
-
-def regressions(sample: Sample) -> tuple[dict[str, Any], list[str]]:
-    """The regressions of the report, and why some of them could not be run.
-
-    Returns
-    -------
-    fits : dict of heading to statsmodels results
-    notes : list of str
-    """
-    extra, ranks_note = _rank_covariates(sample)
-    specifications: list[tuple[str, str, dict[str, Any]]] = [
-        ("rank", "car ~ surprise_rank", {"cluster": "day_zero"}),
-        ("rank, firm effects", "car ~ surprise_rank", {"cluster": "day_zero", "fixed_effects": "ticker"}),
-        ("with controls", "car ~ surprise_rank + run_up + C(timing)", {"cluster": ["ticker", "day_zero"]}),
-        ("own history", "car ~ sue_winsorised", {"cluster": "day_zero", "fixed_effects": "ticker"}),
-    ]
-    fits: dict[str, Any] = {}
-    notes = [ranks_note] if ranks_note else []
-    for name, formula, choices in specifications:
-        try:
-            fits[name] = regress(sample.results, formula, sample.window, data=extra, **choices)
-        except ResearchError as error:
-            notes.append(f"Not estimated: {name}. {error.problem[0].upper()}{error.problem[1:]}.")
-    return fits, notes
-
-
-def _rank_covariates(sample: Sample) -> tuple[pd.DataFrame, str]:
-    """Rank of the surprise, run-up and winsorised SUE."""
-    frame = sample.frame
-    extra = pd.DataFrame(index=frame.index)
-    note = ""
-    try:
-        ranks = rank_surprises(frame["eps_surprise"], frame["day_zero"])
-        extra["surprise_rank"] = ranks.rank
-        note = f"surprise_rank: {ranks.label}, from −0.5 to +0.5, so its coefficient is best minus worst group."
-    except ResearchError as error:
-        extra["surprise_rank"] = np.nan
-        note = f"No ranks: {error.problem}."
-    first = sample.results.settings.window[0]
-    extra["run_up"] = sample.results.car(first, -1)["car"].to_numpy() if first < 0 else np.nan
-    sue = pd.Series(column(sample.results.events, "sue", np.nan), index=frame.index, dtype=float)
-    bounds = sue.quantile([0.01, 0.99]).to_numpy()
-    extra["sue_winsorised"] = sue.clip(*bounds) if np.isfinite(bounds).all() else sue
-    return extra, note
-
-
-def response_curve(sample: Sample) -> ArctanResponse | None:
-    """The fitted response curve; None where the events cannot identify one."""
-    try:
-        return arctan_response(sample.results, "eps_surprise", sample.window)
-    except ResearchError:
-        return None
-
-
-def regression_table(fits: Mapping[str, Any]) -> Comparison | Fragment:
-    """The regressions side by side."""
-    if not fits:
-        return paragraph("No regression could be estimated on these announcements.", "note")
-    return compare(fits, hide=["ticker="])
-
-
-def regression_notes(sample: Sample, fits: Mapping[str, Any], notes: list[str]) -> Fragment:
-    """What the coefficients are, and the bootstrap beside every clustered p-value."""
-    rows = []
-    for name, fit in fits.items():
-        term = next(name for name in ("surprise_rank", "sue_winsorised") if name in fit.params.index)
-        boot = wild_cluster_bootstrap(fit, term, cluster="day_zero", draws=sample.draws, seed=sample.seed)
-        rows.append(
-            {
-                "name": name,
-                "term": boot.term,
-                "estimate": boot.estimate,
-                "low": boot.low,
-                "high": boot.high,
-                "p": float(fit.pvalues[boot.term]),
-                "boot": boot.p_value,
-                "clusters": boot.n_clusters,
-                "effective": effective_clusters(fit, "day_zero", boot.term),
-            }
-        )
-    texts = [
-        f"Response: CAR {_days(sample.window)} in decimals, so a coefficient of 0.0100 is one per cent.",
-        *notes,
-        "run_up: abnormal return from the window's first day to day −1. sue_winsorised: standardized unexpected "
-        "earnings (seasonal random walk with drift), cut at its 1st and 99th percentile.",
-    ]
-    if not rows:
-        return bullets(texts)
-    columns: dict[str, Column | str] = {
-        "name": "regression",
-        "term": "coefficient",
-        "estimate": percent_column("estimate"),
-        "low": percent_column("95% from"),
-        "high": percent_column("to"),
-        "p": Column("p, clustered", words.p_value),
-        "boot": Column("p, bootstrap", words.p_value),
-        "clusters": Column("days", lambda n: f"{n:,}"),
-        "effective": number_column("effective", 0),
-    }
-    shown = table(
-        pd.DataFrame(rows),
-        columns,
-        caption="The surprise's coefficient in each regression with the restricted wild-cluster bootstrap by day zero "
-        "(interval and p), the one to read where firms are few. Effective: equal clusters that would tell as much.",
-    )
-    return shown + bullets(texts)
+    """A window with typographic minus signs, not broken over two lines."""
+    return _whole(f"[{words.number(window[0], 0)}, {words.number(window[1], 0)}]")
 
 
 # -- firms, periods, beats that dipped ------------------------------------------------------------
@@ -280,6 +224,8 @@ def regression_notes(sample: Sample, fits: Mapping[str, Any], notes: list[str]) 
 
 def firm_table(sample: Sample) -> Fragment:
     """One line a company: its beats and misses, and the headline without it."""
+    if not sample.surprised:
+        return _firms_without_surprise(sample)
     rows = []
     without = sample.without_each
     for ticker, part in sample.frame.groupby("ticker", sort=True):
@@ -309,53 +255,80 @@ def firm_table(sample: Sample) -> Fragment:
         "p": Column("p", words.p_value),
         "without": percent_column("all others"),
     }
-    return table(
+    shown = table(
         pd.DataFrame(rows),
         columns,
         caption=f"Company by company, CAR {_days(sample.window)}. All others: beats minus misses without this company. "
         f"No p with fewer than {MIN_EACH} beats or misses: so few say nothing about their spread.",
     )
+    return details(f"All {len(rows):,} companies", shown) if len(rows) > COMPANIES else shown
+
+
+def _firms_without_surprise(sample: Sample) -> Fragment:
+    """Mean reaction of each company."""
+    rows = []
+    for ticker, part in sample.frame.groupby("ticker", sort=True):
+        rows.append({"ticker": ticker, **vars(effect(part["car"], part["day_zero"]))})
+    columns: dict[str, Column | str] = {
+        "ticker": "company",
+        "n_events": Column("events", str),
+        "estimate": percent_column("mean CAR"),
+        "low": percent_column("95% from"),
+        "high": percent_column("to"),
+        "p_value": Column("p", words.p_value),
+    }
+    shown = table(pd.DataFrame(rows), columns, caption=f"Company by company, mean CAR {_days(sample.window)}.")
+    return details(f"All {len(rows):,} companies", shown) if len(rows) > COMPANIES else shown
 
 
 def subperiod_table(sample: Sample) -> Fragment:
     """The headline in three consecutive periods."""
     shown = sample.periods
-    columns: dict[str, Column | str] = {
-        "first": "from",
-        "last": "to",
-        "n_events": Column("events", lambda n: f"{n:,}"),
-        "estimate": percent_column("beats minus misses"),
+    if not len(shown):
+        return paragraph("There are no announcements to split into periods.", "note")
+    columns: dict[str, Column | str] = {"first": "from", "last": "to", "n_events": Column("events", lambda n: f"{n:,}")}
+    if sample.surprised:
+        columns |= {name: Column(name, lambda n: f"{n:,}") for name in ("beats", "misses")}
+    columns |= {
+        "estimate": percent_column("difference" if sample.surprised else "mean CAR"),
         "low": percent_column("95% from"),
         "high": percent_column("to"),
         "p_value": Column("p", words.p_value),
         "mde": size_column("detectable"),
     }
-    caption = "Beats minus misses in three periods with equal numbers of events."
+    few = f"fewer than {MIN_EACH} beats or misses" if sample.surprised else f"fewer than {MIN_EACH} events"
+    what = f"{sample.what[0].upper()}{sample.what[1:]}"
+    caption = f"{what} in three periods with equal numbers of events. No interval with {few}."
     return table(shown, columns, caption=caption)
 
 
-def dipped_sentence(beats: BeatButDip) -> Fragment:
+def dipped_sentence(beats: BeatButDip | None) -> Fragment:
     """How often a beat fell, beside how often any announcement did."""
     texts = []
     for form, what in (("raw", "fell on day zero"), ("scaled", "fell by more than their typical earnings-day move")):
-        row = beats.table.loc[form]
-        if not row["n_beats"] > 0:
+        if beats is None or not beats.table.loc[form, "n_beats"] > 0:
             continue
-        p = row["p_value"]
-        sure = words.distinguishable(row["difference"], row["se"], p, "no difference")
+        row = beats.table.loc[form]
+        sure = told(row["difference"], row["se"], row["p_value"], row["low"], row["high"])
         texts.append(
-            f"{int(row['n_both']):,} of {int(row['n_beats']):,} beats {what}: "
+            f"{int(row['n_both']):,} of {words.count(int(row['n_beats']), 'beat')} {what}: "
             f"{words.percent(row['falls_of_beats'], 1, signed=False)}, where "
             f"{words.percent(row['base_rate'], 1, signed=False)} would be expected if surprise and reaction were "
-            f"independent. The difference of {words.percent(row['difference'], 1)} is {sure}."
+            f"independent. The difference of {words.percent(row['difference'], 1)} {_is(sure)}."
         )
     return bullets(texts) if texts else paragraph("No announcement was a beat.", "note")
 
 
-def dipped_table(sample: Sample, beats: BeatButDip) -> Fragment:
+def _is(verdict: str) -> str:
+    return verdict if verdict.startswith("cannot") else f"is {verdict}"
+
+
+def dipped_table(sample: Sample, beats: BeatButDip | None) -> Fragment:
     """Beats that fell by more than their typical move, latest first, with links to their own reports."""
     from research.reporting.notebooks import announcement_slug
 
+    if beats is None or not (beats.table["n_beats"] > 0).any():
+        return paragraph("So there is nothing to list.", "note")
     listed = beats.listed("scaled").head(LISTED)
     if not len(listed):
         return paragraph("No beat fell by more than the company's typical earnings-day move.", "note")
@@ -368,7 +341,7 @@ def dipped_table(sample: Sample, beats: BeatButDip) -> Fragment:
         "z_own": number_column("z, own days"),
     }
     total = len(beats.listed("scaled"))
-    which = f"the latest {LISTED} of {total}" if total > len(listed) else f"all {total}"
+    which = f"the latest {LISTED} of {total}" if total > len(listed) else f"all {total}" if total > 1 else "one"
     found = table(
         shown,
         columns,
@@ -384,37 +357,49 @@ def dipped_table(sample: Sample, beats: BeatButDip) -> Fragment:
     return Fragment(markup, found.text)
 
 
-def curve_sentence(curve: pd.DataFrame) -> Fragment:
+def curve_sentence(sample: Sample, curve: pd.DataFrame) -> Fragment:
     """What the specification curve says."""
     known = curve.dropna(subset=["p_value"])
     if not len(known):
-        return paragraph("No specification could be estimated.", "note")
+        return paragraph("No specification gives an interval: there are too few announcements.", "note")
     positive = int((known["estimate"] > 0).sum())
     sure = int((known["p_value"] < 0.05).sum())
-    dated = known[known["day_zero_rule"] == "date"]["estimate"].median()
-    exact = known[known["day_zero_rule"] == "instant"]["estimate"].median()
-    text = (
-        f"{positive} of {len(known)} specifications have a positive sign and {sure} are distinguishable from zero. "
-        f"Median {words.percent(exact)} with day zero from the instant, {words.percent(dated)} with the bare date."
-    )
+    medians = [
+        f"{words.percent(known.loc[known['day_zero_rule'] == rule, 'estimate'].median())} {text}"
+        for rule, text in (("instant", "with day zero from the instant"), ("date", "with the bare date"))
+        if (known["day_zero_rule"] == rule).any()
+    ]
+    text = f"{positive} of {len(known)} specifications have a positive sign and {sure} are distinguishable from zero."
+    text += f" Median {words.listing(medians)}." if medians else ""
+    if too_small(sample):
+        few = "beats or misses" if sample.surprised else "announcements"
+        text += f" With fewer than {MIN_EVENTS} {few} none of these intervals can be relied on."
     return paragraph(text)
 
 
-def placebo_sentence(found: Mapping[str, Any]) -> Fragment:
+def placebo_sentence(sample: Sample, found: Mapping[str, Any]) -> Fragment:
     """The whole pipeline on dates without news."""
-    draws = found["draws"]
+    draws = found["draws"].dropna(subset=["t"])
     if not len(draws):
-        return paragraph("No placebo was drawn.", "note")
-    rejecting = float((draws["t"].abs() > 1.96).mean())
+        many = len(found["draws"])
+        why = f"None of {many:,} sets of random dates gave a figure" if many else "No placebo was drawn"
+        return paragraph(f"{why}, so there is nothing to compare with.", "note")
+    rejecting = float((draws["p_value"] < 0.05).mean())
     span = f"{words.percent(draws['estimate'].min())} and {words.percent(draws['estimate'].max())}"
     text = (
-        f"On {len(draws)} sets of random dates without news, clustered as the real ones, the whole pipeline gave "
-        f"beats minus misses between {span}; "
-        f"{words.percent(rejecting, 0, signed=False)} of them were beyond 1.96 standard errors (5% expected). "
-        f"Against these, the p-value of the real dates is {words.p_value(found['p_value'])} "
-        f"(it cannot be smaller than {1 / (len(draws) + 1):.3f} with so many draws)."
+        f"On {len(draws):,} sets of random dates without news, clustered as the real ones, the whole pipeline put "
+        f"{sample.what} between {span}; its 5% test rejected on {words.percent(rejecting, 1, signed=False)} of them. "
     )
-    return paragraph(text)
+    p = found["p_value"]
+    if not np.isfinite(p):
+        return paragraph(text + "The real dates give no test statistic to set against them.")
+    text += (
+        f"Against these, the p-value of the real dates is {words.p_value(p)}; with so many draws it comes in steps of "
+    )
+    text += f"{_smallest(found['granularity'])} and cannot be smaller"
+    if found["moved"] < 0.95:
+        text += f". Only {words.percent(found['moved'], 0, signed=False)} of the announcements found a clean date"
+    return paragraph(text + ".")
 
 
 def definitions(sample: Sample) -> Fragment:
@@ -423,25 +408,27 @@ def definitions(sample: Sample) -> Fragment:
         {
             "beat, in line, miss": "EPS at least 1% above the estimate, within 1%, at least 1% below",
             "CAR": "sum of abnormal returns over a window; an event leaves a window in which a day is missing",
-            "beats minus misses": f"difference of mean CAR [{sample.window[0]}, {sample.window[1]}]",
+            "beats minus misses": f"difference of mean CAR {_days(sample.window)}",
             "clustered by day zero": "announcements of one day count as one observation (CR1, Student with G - 1)",
             "p, bootstrap": f"restricted wild-cluster bootstrap, Rademacher signs, {sample.draws:,} draws",
             "Holm, Romano-Wolf": "chance of any false rejection in the family held below the level",
             "Benjamini-Hochberg": "expected share of false rejections held below the level",
             "detectable": f"{words.MDE_FACTOR} standard errors: found four times in five by a 5% test",
             "z, own days": "day-zero AR over the root mean square of the company's earlier earnings days",
+            "random dates": "announcements of one day move together, more than five sessions from any known one",
             "effective": "Carter, Schnepel and Steigerwald (2017), errors of a cluster perfectly correlated",
         }
     )
 
 
 def payload(
-    sample: Sample, fits: Mapping[str, Any], curve: pd.DataFrame, beats: BeatButDip, placebo: Mapping[str, Any]
+    sample: Sample, fits: Mapping[str, Any], curve: pd.DataFrame, beats: BeatButDip | None, placebo: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The numbers of the report, machine-readable."""
     results = sample.results
     periods = sample.periods.assign(
-        first=sample.periods["first"].dt.strftime("%Y-%m-%d"), last=sample.periods["last"].dt.strftime("%Y-%m-%d")
+        first=[f"{day:%Y-%m-%d}" for day in sample.periods["first"]],
+        last=[f"{day:%Y-%m-%d}" for day in sample.periods["last"]],
     )
     return {
         "model": results.model.name,
@@ -453,7 +440,8 @@ def payload(
             "excluded": {str(reason): int(n) for reason, n in results.exclusions.items()},
         },
         "classes": sample.counts,
-        "beats_minus_misses": vars(sample.headline),
+        "headline": sample.what,
+        ("beats_minus_misses" if sample.surprised else "mean_reaction"): vars(sample.headline),
         "without_each": sample.without_each["estimate"].to_dict(),
         "periods": periods.to_dict("records"),
         "family": [{**row, "window": list(row["window"])} for row in sample.family.to_dict("records")],
@@ -470,7 +458,12 @@ def payload(
             {**row, "window": list(row["window"]), "estimation": list(row["estimation"])}
             for row in curve.to_dict("records")
         ],
-        "beat_but_dip": beats.table.to_dict("index"),
-        "placebo": {"p_value": placebo["p_value"], "draws": len(placebo["draws"])},
+        "beat_but_dip": None if beats is None else beats.table.to_dict("index"),
+        "placebo": {
+            "p_value": placebo["p_value"],
+            "granularity": placebo["granularity"],
+            "draws": len(placebo["draws"]),
+            "moved": placebo["moved"],
+        },
         "how_chosen": choice_sentence(sample.source_name),
     }

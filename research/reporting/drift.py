@@ -7,24 +7,26 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from research.analysis.drift import GUARD, Drift, DriftStudy
-from research.analysis.ranks import Ranks
+from research.analysis.drift import GUARD, Drift, DriftStudy, post_announcement_drift
+from research.analysis.portfolios import CalendarTime
+from research.errors import InputError
+from research.events.announcements import Announcements
 from research.reporting import words
+from research.reporting._drift_words import BASIS_POINTS, HEADLINE, cards, group_counts, group_names, title, verdict
 from research.reporting.samples import choice_sentence, ledger, provenance, selected
 from research.reporting.tables import (
     Column,
     Fragment,
     facts,
-    heading,
     number_column,
     paragraph,
     percent_column,
     size_column,
     table,
 )
-from research.reporting.tables import cards as card_row
 
 __all__ = [
+    "calendar_portfolios",
     "calendar_sentence",
     "calendar_table",
     "cards",
@@ -39,128 +41,33 @@ __all__ = [
     "payload",
     "provenance",
     "selected",
+    "studied",
     "title",
+    "value_table",
     "verdict",
 ]
 
-#: Method of inference of the headline.
-HEADLINE = "overlap-weighted"
 
-_BASIS_POINTS = 1e4
+def studied(
+    events: Announcements, returns: pd.DataFrame, market: pd.Series, *, grouping: str = "auto", **choices: Any
+) -> tuple[DriftStudy, str]:
+    """:func:`research.post_announcement_drift`; where no surprise parts the announcements, of all together.
 
-
-def group_names(ranks: Ranks) -> list[str]:
-    """Names of the groups, worst surprises first."""
-    if ranks.n_groups == 10:
-        return [f"decile {i}" for i in range(1, 11)]
-    if ranks.label.startswith("sign"):
-        return ["negative", "zero", "positive"]
-    return ["worst third", "middle third", "best third"]
-
-
-def group_counts(drift: Drift) -> list[int]:
-    """Events held of each group."""
-    used = drift.events[drift.events["status"] == "used"]
-    return [int((used["group"] == group).sum()) for group in range(drift.ranks.n_groups)]
-
-
-def title(study: DriftStudy, start: int, end: int) -> Fragment:
-    """What was held, and for how long."""
-    events = study.headline.events
-    used = int((events["status"] == "used").sum())
-    firms = events.loc[events["status"] == "used", "ticker"].nunique()
-    return heading(
-        f"Drift after {words.count(used, 'earnings announcement')} of {words.count(firms, 'company', 'companies')}, "
-        f"days {start} to {end}"
-    )
-
-
-def _row(drift: Drift, measure: str = "car", method: str = HEADLINE) -> pd.Series:
-    chosen = (drift.long_short["measure"] == measure) & (drift.long_short["method"] == method)
-    return drift.long_short[chosen].iloc[0]
-
-
-def verdict(study: DriftStudy, source_name: str) -> Fragment:
-    """What was found under the headline benchmark, under the others, and what the sample forbids."""
-    drift = study.headline
-    row = _row(drift)
-    names = group_names(drift.ranks)
-    low, high = names[0], names[-1]
-    if not np.isfinite(row["estimate"]):
-        found = f"Fewer than two events in the {low} or the {high} group: there is nothing to compare."
-        return paragraph(found, "verdict") + paragraph(choice_sentence(source_name), "warn")
-    found = (
-        f"Against the {drift.benchmark} benchmark the {high} of surprises came out {words.percent(row['estimate'])} "
-        f"ahead of the {low} between day +2 and the end of the holding. That is "
-        f"{words.distinguishable(row['estimate'], row['se'], row['p_value'], 'zero')}; 95% interval "
-        f"{words.interval(row['low'], row['high'])}, with overlapping windows accounted for."
-    )
-    markup = paragraph(found, "verdict")
-    second = " ".join(filter(None, [_benchmarks(study), _calendar(study), _all_rise(drift, names)]))
-    notes = paragraph(second) if second else Fragment("", "")
-    return markup + notes + paragraph(choice_sentence(source_name), "warn")
-
-
-def _benchmarks(study: DriftStudy) -> str:
-    """How much the benchmark decides."""
-    values = {name: float(_row(drift)["estimate"]) for name, drift in study.by_benchmark.items()}
-    if len(values) < 2:
-        return ""
-    told = words.listing([f"{words.percent(value)} ({name})" for name, value in values.items()])
-    signs = {np.sign(value) for value in values.values()}
-    agreed = "the sign is the same under all"
-    consequence = "the benchmark decides the sign, so no sign is claimed" if len(signs) > 1 else agreed
-    return f"By benchmark: {told}; {consequence}."
-
-
-def _calendar(study: DriftStudy) -> str:
-    row = study.calendar.table.loc[("long_short", "Newey-West")]
-    if not np.isfinite(row["p_value"]):
-        return (
-            f"In calendar time there are too few days with {study.calendar.min_firms} companies in both legs "
-            "to form a portfolio."
-        )
-    daily = words.number(_BASIS_POINTS * row["alpha"], 1, signed=True)
-    p = words.p_value(row["p_value"])
-    return f"As a portfolio in calendar time the difference is {daily} basis points a day (p {p})."
-
-
-def _all_rise(drift: Drift, names: list[str]) -> str:
-    """Say so when every group drifts the same way: then the sample, not the surprise, is what drifts."""
-    groups = drift.table[drift.table["measure"] == "car"]
-    if groups["low"].gt(0).all() or groups["high"].lt(0).all():
-        direction = "rose" if groups["estimate"].iloc[0] > 0 else "fell"
-        return (
-            f"Every group {direction} against the benchmark, the {names[0]} as well "
-            f"({words.percent(groups['estimate'].iloc[0])}): the sample itself drifts, whatever the surprise."
-        )
-    return ""
-
-
-def cards(study: DriftStudy) -> Fragment:
-    """The figures that matter."""
-    drift = study.headline
-    names, counts = group_names(drift.ranks), group_counts(drift)
-    means = drift.table[drift.table["measure"] == "car"]["estimate"].tolist()
-    row, daily = _row(drift), study.calendar.table.loc[("long_short", "Newey-West")]
-    used = drift.events["status"] == "used"
-    return card_row(
-        [
-            ("Announcements held", f"{int(used.sum()):,}", f"of {len(study.results.ledger):,}"),
-            (names[-1].capitalize(), words.percent(means[-1]), words.count(counts[-1], "announcement")),
-            (names[0].capitalize(), words.percent(means[0]), words.count(counts[0], "announcement")),
-            (
-                "Best minus worst",
-                words.percent(row["estimate"]),
-                f"95% interval {words.interval(row['low'], row['high'], 1)}",
-            ),
-            (
-                "Calendar time, a day",
-                f"{words.number(_BASIS_POINTS * daily['alpha'], 1, signed=True)} bp",
-                f"p {words.p_value(daily['p_value'])}, {words.count(int(daily['n_days']), 'day')}",
-            ),
-        ]
-    )
+    Returns
+    -------
+    study : DriftStudy
+    note : str
+        Why there are no groups; empty where there are.
+    """
+    try:
+        return post_announcement_drift(events, returns, market, grouping=grouping, **choices), ""
+    except InputError as error:
+        if grouping != "auto" or error.parameter != "surprise":
+            raise
+        nothing = pd.Series(np.nan, index=events.frame["event_id"])
+        study = post_announcement_drift(events, returns, market, nothing, grouping="none", **choices)
+        problem = f"{error.problem[0].upper()}{error.problem[1:]}"
+        return study, f"{problem}, so all announcements are held together."
 
 
 def endings_table(study: DriftStudy) -> Fragment:
@@ -186,14 +93,18 @@ def endings_table(study: DriftStudy) -> Fragment:
         {"status": "status", "why": "until when, or why not", "events": Column("announcements", lambda n: f"{n:,}")},
         mark=lambda row: row["status"] == "input",
     )
+    if not len(used):
+        return shown + paragraph("No announcement could be held.")
     unknown = int((used["next"].isna()).sum())
+    last = used["last"]
     text = (
-        f"The last day held lies between day {int(used['last'].min())} and day {int(used['last'].max())}, "
-        f"day {int(used['last'].median())} in the middle. For {words.count(unknown, 'announcement')} the next one "
-        "is not in the data, so nothing says that it lies beyond the horizon."
-        if len(used)
-        else "No announcement could be held."
+        f"The last day held lies between day {last.min()} and day {last.max()}; the median is day {last.median():.0f}."
     )
+    if unknown:
+        text += (
+            f" For {words.count(unknown, 'announcement')} the next one is not in the data, so nothing says that it "
+            "lies beyond the horizon."
+        )
     return shown + paragraph(text)
 
 
@@ -227,7 +138,63 @@ def group_table(drift: Drift) -> Fragment:
         "bhar_high": percent_column("to"),
     }
     caption = f"Benchmark: {drift.benchmark}. Groups: {drift.ranks.label}. Errors clustered by calendar quarter."
-    return table(shown, columns, caption=caption)
+    return table(shown, columns, caption=caption) + _missing(drift.table)
+
+
+def _missing(rows: pd.DataFrame) -> Fragment:
+    """Why some rows have no interval."""
+    notes = rows.loc[rows["low"].isna() & (rows["note"] != ""), "note"]
+    if not len(notes):
+        return Fragment("", "")
+    return paragraph(f"No interval where there is a dash: {words.listing(list(dict.fromkeys(notes)))}.", "note")
+
+
+def value_table(study: DriftStudy, weights: str = "") -> Fragment:
+    """Value-weighted means where market capitalisations are given; ``weights`` names their column."""
+    rows = study.headline.value_weighted
+    if not len(rows):
+        return paragraph(
+            "No market capitalisations are given, so every announcement counts alike; the parameter weights names the "
+            "column that holds them.",
+            "note",
+        )
+    names = group_names(study.headline.ranks)
+    shown = rows.assign(
+        group=["best minus worst" if isinstance(group, str) else names[int(group)] for group in rows["group"]],
+        measure=rows["measure"].str.upper(),
+    )
+    columns: dict[str, Column | str] = {
+        "measure": "measure",
+        "group": "surprise",
+        "n_events": Column("events", lambda n: f"{n:,}"),
+        "estimate": percent_column("value-weighted mean"),
+        "low": percent_column("95% from"),
+        "high": percent_column("to"),
+        "p_value": Column("p", words.p_value),
+        "mde": size_column("detectable"),
+        "largest_share": size_column("heaviest", 0),
+    }
+    by = weights or "market capitalisation"
+    shown_table = table(
+        shown,
+        columns,
+        caption=f"Weighted by {by}; benchmark {study.headline.benchmark}, errors clustered by "
+        "calendar quarter. Heaviest: share of the one announcement that weighs most in its group.",
+    )
+    found = study.value_calendar
+    assert found is not None
+    row = found.table.loc[("long" if study.headline.ranks.n_groups == 1 else "long_short", "Newey-West")]
+    if not np.isfinite(row["alpha"]):
+        return shown_table + _missing(rows) + paragraph("In calendar time too few companies with a weight are held.")
+    daily, low, high = (words.number(BASIS_POINTS * row[name], 1, signed=True) for name in ("alpha", "low", "high"))
+    return (
+        shown_table
+        + _missing(rows)
+        + paragraph(
+            f"In calendar time the value-weighted portfolio has an intercept of {daily} basis points a day, 95% "
+            f"interval {low} to {high} (Newey-West, {words.count(int(row['n_days']), 'day')})."
+        )
+    )
 
 
 def long_short_rows(study: DriftStudy) -> pd.DataFrame:
@@ -252,6 +219,8 @@ def long_short_rows(study: DriftStudy) -> pd.DataFrame:
 def long_short_table(study: DriftStudy) -> Fragment:
     """Best minus worst group under every benchmark and method of inference."""
     rows = long_short_rows(study)
+    if study.headline.ranks.n_groups == 1:
+        return paragraph("There is one group only, so nothing to subtract.", "note")
     columns: dict[str, Column | str] = {
         "label": "measure, benchmark: inference",
         "estimate": percent_column("best minus worst"),
@@ -266,16 +235,37 @@ def long_short_table(study: DriftStudy) -> Fragment:
         columns,
         caption="Best minus worst group. Detectable: the smallest difference this design finds four times in five.",
         mark=lambda row: bool(row["headline"]),
+    ) + _missing(rows)
+
+
+def _regressed(calendar: CalendarTime) -> str:
+    """What the portfolios are regressed on, and what is left in their legs."""
+    legs = (
+        "legs in excess of the risk-free return" if calendar.excess else "legs with the risk-free return still in them"
     )
+    names = "the market return" if calendar.factors == ("market",) else words.listing(list(calendar.factors))
+    return f"regressed on {names}; {legs}"
+
+
+def calendar_portfolios(factors: pd.DataFrame | None) -> dict[str, Any]:
+    """Arguments of the calendar-time portfolios: the source's factors and risk-free return where it has them."""
+    if factors is None:
+        return {}
+    regressors = factors.drop(columns="RF", errors="ignore").dropna(axis=1, how="all")
+    chosen: dict[str, Any] = {"factors": regressors} if regressors.shape[1] else {}
+    return chosen | ({"risk_free": factors["RF"]} if "RF" in factors.columns else {})
 
 
 def calendar_table(study: DriftStudy) -> Fragment:
     """Intercepts of the calendar-time portfolios."""
     shown = study.calendar.table.reset_index()
     names = {"long": "best (long)", "short": "worst (short)", "long_short": "long minus short"}
+    if study.headline.ranks.n_groups == 1:
+        shown, names = shown[shown["portfolio"] == "long"], {"long": "all announcements"}
+    shown = shown.copy()
     shown["portfolio"] = shown["portfolio"].map(names)
     for name in ("alpha", "low", "high"):
-        shown[name] = _BASIS_POINTS * shown[name]
+        shown[name] = BASIS_POINTS * shown[name]
     columns: dict[str, Column | str] = {
         "portfolio": "portfolio",
         "method": "method",
@@ -291,7 +281,7 @@ def calendar_table(study: DriftStudy) -> Fragment:
         shown,
         columns,
         caption=f"Calendar time: equal-weighted, at least {study.calendar.min_firms} companies a leg, "
-        f"regressed on the market; Newey-West with {study.calendar.lags} lags.",
+        f"{_regressed(study.calendar)}; Newey-West with {words.count(study.calendar.lags, 'lag')}.",
         mark=lambda row: row["method"] == "Newey-West" and row["portfolio"] == "long minus short",
     )
 
@@ -326,6 +316,7 @@ def definitions(study: DriftStudy, start: int, end: int) -> Fragment:
             "overlap-weighted": "correlation of estimation residuals on common days, weighted by the overlap of the "
             "holding windows, enters both groups' variances and their covariance",
             "clustered by quarter": "announcements of one calendar quarter count as one observation",
+            "heaviest": "share of the one announcement with the largest weight in its group, where there are weights",
             "detectable": f"{words.MDE_FACTOR} standard errors: found four times in five by a 5% test",
         }
     )
@@ -364,5 +355,6 @@ def payload(study: DriftStudy, source_name: str, start: int, end: int) -> dict[s
             for name, drift in study.by_benchmark.items()
         },
         "calendar_time": calendar.to_dict("records"),
+        "value_weighted": study.headline.value_weighted.to_dict("records"),
         "how_chosen": choice_sentence(source_name),
     }

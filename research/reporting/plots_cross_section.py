@@ -1,4 +1,4 @@
-"""Figures of the reports on many announcements: paths by class, response, curve of specifications, drift."""
+"""Figures of the report on many announcements: paths by class, response, curve of specifications, placebo."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+from scipy import stats
 
+from research.analysis.effects import Effect
 from research.analysis.response import ArctanResponse
 from research.reporting import words
 from research.reporting._figure_data import MOST_POINTS, behind, in_groups, wide
@@ -19,16 +22,21 @@ CLASS_STYLE: dict[str, tuple[str, Any]] = {
     "beat": (BLUE, "-"),
     "in line": ("#8c8c8c", (0, (4, 2))),
     "miss": (ORANGE, (0, (1, 1.2))),
+    "all": (BLUE, "-"),
 }
 
+#: Companies shown one by one; of more, those at both ends.
+_COMPANIES = 40
 
-def _band(ax: Axes, days: Sequence[float], part: pd.DataFrame, name: str, style: tuple[str, Any]) -> None:
+
+def band(ax: Axes, days: Sequence[float], part: pd.DataFrame, name: str, style: tuple[str, Any]) -> None:
+    """A line with its 95% band; fractions, drawn in per cent."""
     colour, dashes = style
     ax.fill_between(days, 100 * part["low"], 100 * part["high"], color=colour, alpha=0.13, linewidth=0)
     ax.plot(days, 100 * part["estimate"], color=colour, linestyle=dashes, linewidth=2, label=name)
 
 
-def _direct_labels(ax: Axes, ends: list[tuple[float, str, str]], x: float) -> None:
+def direct_labels(ax: Axes, ends: list[tuple[float, str, str]], x: float) -> None:
     """Names at the ends of the lines, pushed apart where they would overlap."""
     low, high = ax.get_ylim()
     gap = 0.055 * (high - low)
@@ -36,7 +44,17 @@ def _direct_labels(ax: Axes, ends: list[tuple[float, str, str]], x: float) -> No
     for y, text, colour in sorted(ends):
         at = max(y, placed[-1] + gap) if placed else y
         placed.append(at)
-        ax.annotate(text, (x, at), xytext=(6, 0), textcoords="offset points", va="center", fontsize=9, color=colour)
+        behind_text = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}
+        ax.annotate(
+            text,
+            (x, at),
+            xytext=(6, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=9,
+            color=colour,
+            bbox=behind_text,
+        )
 
 
 @_styled
@@ -54,13 +72,14 @@ def class_paths(paths: pd.DataFrame, counts: Mapping[str, int]) -> Picture:
     for name, style in CLASS_STYLE.items():
         part = paths[paths["class"] == name]
         if len(part):
-            _band(ax, part["relative_day"].tolist(), part, name, style)
+            band(ax, part["relative_day"].tolist(), part, name, style)
             ends.append((100 * float(part["estimate"].iloc[-1]), f"{name} ({counts.get(name, 0)})", style[0]))
     ax.axhline(0, color=MUTED, linewidth=0.8)
     ax.axvline(0, color=RULE, linewidth=6, zorder=0)
     last = float(paths["relative_day"].max())
     ax.set_xlim(float(paths["relative_day"].min()), last + 0.14 * (last - float(paths["relative_day"].min())))
-    _direct_labels(ax, ends, last)
+    direct_labels(ax, ends, last)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_xlabel("trading days relative to day zero")
     ax.set_ylabel("cumulative abnormal return, per cent")
     _percent_axis(ax.yaxis, 1)
@@ -95,6 +114,8 @@ def response(frame: pd.DataFrame, curve: ArctanResponse, window: tuple[int, int]
     inside = frame["eps_surprise"].abs() <= limit
     for name, (colour, _) in CLASS_STYLE.items():
         part = frame[inside & (frame["class"] == name)]
+        if not len(part):
+            continue
         ax.scatter(
             100 * part["eps_surprise"], 100 * part["car"], s=12, color=colour, alpha=0.4, linewidth=0, label=name
         )
@@ -107,24 +128,44 @@ def response(frame: pd.DataFrame, curve: ArctanResponse, window: tuple[int, int]
     _percent_axis(ax.xaxis)
     _percent_axis(ax.yaxis)
     ax.legend(loc="upper left", ncols=4, fontsize=9, bbox_to_anchor=(0, -0.15))
-    if not curve.slope_p < 0.05:
+    flat = not curve.slope_p < 0.05
+    if flat:
         title = f"How steep it is near zero cannot be told from flat (p {words.p_value(curve.slope_p)})"
     elif curve.linear:
         title = f"A straight line: {words.number(curve.slope)} points of return per point of surprise"
     else:
         title = (
-            f"Steep near zero ({words.number(curve.slope)} per point of surprise), "
-            f"flat far out ({words.percent(curve.saturation, 1, signed=False)} at most)"
+            f"{words.number(curve.slope)} points of return per point of surprise near zero, "
+            f"{words.percent(curve.saturation, 1, signed=False)} at most far out"
         )
     ax.set_title(title)
     outside = int((~inside & frame["eps_surprise"].notna()).sum())
     n = int(inside.sum())
     alt = f"Scatter of the reaction against the EPS surprise of {n} announcements, with a fitted curve. {title}."
     caption = (
-        "One dot an announcement; the curve is CAR = a + b arctan(c surprise), fitted to all of them. "
-        f"Not shown: {words.count(outside, 'surprise')} beyond {words.percent(limit, 0, signed=False)}."
+        f"One dot an announcement; the curve is CAR = a + b arctan(c surprise), fitted to all of them. {_slopes(curve)}"
+        f" Not shown: {words.count(outside, 'surprise')} beyond {words.percent(limit, 0, signed=False)}."
     )
     return Picture(figure, alt, caption, _response_data(frame[inside], curve))
+
+
+def _slopes(curve: ArctanResponse) -> str:
+    """The slope near zero and the saturation with their intervals, and what slope could have been seen."""
+    if not np.isfinite(curve.slope_se):
+        return f"No interval: {curve.note}."
+    quantile = float(stats.t.ppf(0.975, curve.df))
+    half = quantile * curve.slope_se
+    low, high = words.number(curve.slope - half), words.number(curve.slope + half)
+    text = f"Slope near zero {words.number(curve.slope)}, 95% interval {low} to {high}"
+    if not curve.slope_p < 0.05:
+        text += (
+            f"; a slope of {words.number(words.MDE_FACTOR * curve.slope_se)} or more would be seen four times in five"
+        )
+    if np.isfinite(curve.saturation_se):
+        half = quantile * curve.saturation_se
+        text += f". Far out {words.percent(curve.saturation, 1)}, 95% interval "
+        text += words.interval(curve.saturation - half, curve.saturation + half, 1)
+    return f"{text}."
 
 
 def _response_data(frame: pd.DataFrame, curve: ArctanResponse) -> pd.DataFrame:
@@ -149,7 +190,10 @@ def without_each(table: pd.DataFrame, whole: float, what: str) -> Picture:
     what : str
         What the number is.
     """
-    figure, ax = _canvas(9, 1.2 + 0.2 * len(table))
+    left_out, complete = len(table) - _COMPANIES, table
+    if left_out > 0:
+        table = pd.concat([table.head(_COMPANIES // 2), table.tail(_COMPANIES // 2)])
+    figure, ax = _canvas(9, 1.4 + 0.2 * len(table))
     y = np.arange(len(table))
     ax.hlines(y, 100 * table["low"], 100 * table["high"], color=BLUE, alpha=0.45, linewidth=2)
     ax.scatter(100 * table["estimate"], y, color=BLUE, s=26, zorder=3)
@@ -170,7 +214,11 @@ def without_each(table: pd.DataFrame, whole: float, what: str) -> Picture:
     )
     headings = {"left_out": "left out", "estimate": f"{what}, %", "low": "95% from, %", "high": "to, %"}
     caption = "Dashed: with all companies. Each row leaves out the company it names."
-    return Picture(figure, alt, caption, behind(table.rename_axis("left_out").reset_index(), headings))
+    if left_out > 0:
+        caption += (
+            f" Shown are the {_COMPANIES // 2} with the smallest and the {_COMPANIES // 2} with the largest figures."
+        )
+    return Picture(figure, alt, caption, behind(complete.rename_axis("left_out").reset_index(), headings))
 
 
 @_styled
@@ -213,8 +261,8 @@ def specification_curve(table: pd.DataFrame, what: str) -> Picture:
             color=ORANGE,
         )
     top.axhline(0, color=MUTED, linewidth=0.8)
-    top.set_ylabel("per cent")
-    _percent_axis(top.yaxis)
+    top.set_ylabel(f"{what}, per cent")
+    _percent_axis(top.yaxis, 1)
     for row, label in enumerate(labels):
         marked = np.flatnonzero([label in column for column in zip(*choices.values(), strict=True)])
         below.scatter(marked, np.full(len(marked), row), marker="|", s=60, color=INK, linewidth=1.6)
@@ -252,152 +300,52 @@ def specification_curve(table: pd.DataFrame, what: str) -> Picture:
 
 
 @_styled
-def drift_paths(paths: pd.DataFrame, names: Sequence[str], counts: Sequence[int], label: str) -> Picture:
-    """Mean cumulative abnormal return after the announcement, by group of surprise.
+def placebo(draws: pd.DataFrame, observed: Effect, p_value: float, what: str) -> Picture:
+    """The t-statistic on dates without news beside the one on the real dates.
 
     Parameters
     ----------
-    paths : DataFrame
-        ``group, relative_day, car, low, high``.
-    names : sequence of str
-        Name of each group, worst surprises first.
-    counts : sequence of int
-        Events of each group.
-    label : str
-        How groups were made.
+    draws : DataFrame
+        ``t`` of every set of random dates.
+    observed : Effect
+        The same on the real dates.
+    p_value : float
+    what : str
+        What the statistic tests.
     """
-    figure, ax = _canvas(9, 4.4)
-    n = len(names)
-    shades: list[tuple[str, Any]] = (
-        [(ORANGE, (0, (1, 1.2))), ("#8c8c8c", (0, (4, 2))), (BLUE, "-")]
-        if n == 3
-        else [(ORANGE, (0, (1, 1.2)))] + [("#c9c9c9", "-")] * (n - 2) + [(BLUE, "-")]
-    )
-    ends = []
-    for group, name in enumerate(names):
-        part = paths[paths["group"] == group].rename(columns={"car": "estimate"})
-        if not len(part):
-            continue
-        if group in (0, n - 1) or n == 3:
-            _band(ax, part["relative_day"].tolist(), part, name, shades[group])
-            ends.append((100 * float(part["estimate"].iloc[-1]), f"{name} ({counts[group]})", shades[group][0]))
-        else:
-            ax.plot(part["relative_day"], 100 * part["estimate"], color=shades[group][0], linewidth=1)
-    ax.axhline(0, color=MUTED, linewidth=0.8)
-    first, last = float(paths["relative_day"].min()), float(paths["relative_day"].max())
-    ax.set_xlim(first, last + 0.24 * (last - first))
-    _direct_labels(ax, ends, last)
-    ax.set_xticks([day for day in range(0, int(last) + 1, 10) if day >= first])
-    ax.set_xlabel("trading days after day zero")
-    ax.set_ylabel("cumulative abnormal return, per cent")
-    _percent_axis(ax.yaxis, 1)
-    final = paths.groupby("group")["car"].last()
-    gap = float(final.iloc[-1] - final.iloc[0])
-    ax.set_title(f"By day {last:.0f} the best surprises are {words.percent(gap, 1)} ahead of the worst")
-    alt = (
-        "Lines of mean cumulative abnormal returns by group of surprise with 95% bands; best minus worst at the end "
-        f"{words.percent(gap)}."
-    )
-    caption = (
-        f"Groups: {label}; in brackets their numbers. A position that has ended (two sessions before the next "
-        "announcement) stays at its last value. Bands: 95%, errors clustered by calendar quarter."
-    )
-    banded = list(range(n)) if n == 3 else [0, n - 1]
-    return Picture(figure, alt, caption, wide(paths, "group", dict(enumerate(names)), "car", banded))
-
-
-@_styled
-def long_short(table: pd.DataFrame) -> Picture:
-    """Best minus worst group by benchmark and method of inference.
-
-    Parameters
-    ----------
-    table : DataFrame
-        ``label, estimate, low, high, headline``.
-    """
-    figure, ax = _canvas(9, 1.3 + 0.3 * len(table))
-    y = np.arange(len(table))[::-1]
-    colours = np.where(table["headline"], ORANGE, BLUE)
-    ax.hlines(y, 100 * table["low"], 100 * table["high"], color=colours, alpha=0.6, linewidth=2.2)
-    ax.scatter(100 * table["estimate"], y, c=colours, s=34, zorder=3)
-    for at, value, right in zip(y, 100 * table["estimate"], 100 * table["high"], strict=True):
-        ax.annotate(
-            words.number(value, 1, signed=True),
-            (right, at),
-            xytext=(6, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=8,
-        )
+    values = draws["t"].dropna().to_numpy()
+    figure, ax = _canvas(9, 3.2)
+    edges = np.histogram_bin_edges(values, bins=min(30, max(5, len(values) // 8)))
+    counts, _, _ = ax.hist(values, bins=edges, color=BLUE, alpha=0.55)
     ax.axvline(0, color=MUTED, linewidth=0.8)
-    ax.set_yticks(y, table["label"], fontsize=9)
-    ax.margins(x=0.1, y=0.1)
-    ax.set_xlabel("best minus worst group, per cent, with 95% interval")
-    _percent_axis(ax.xaxis)
-    outside = int(((table["low"] > 0) | (table["high"] < 0)).sum())
-    ax.set_title(f"{outside} of {len(table)} intervals exclude zero")
-    alt = "Points with intervals: " + "; ".join(
-        f"{row.label}: {words.percent(row.estimate)} ({words.interval(row.low, row.high)})"
-        for row in table.itertuples()
-    )
-    headings = {
-        "label": "measure, benchmark: inference",
-        "estimate": "best minus worst, %",
-        "low": "95% from, %",
-        "high": "to, %",
-        "headline": "headline",
-    }
-    caption = "Orange: the headline, a benchmark without an estimated intercept."
-    return Picture(figure, alt, caption, behind(table, headings))
-
-
-@_styled
-def calendar_time(returns: pd.DataFrame) -> Picture:
-    """Running sum of the calendar-time portfolio's daily return, and the firms it holds."""
-    figure, (top, below) = _canvas(9, 4.4, nrows=2, sharex=True, height_ratios=[3, 1])
-    shown = returns["long_short"]
-    total = 100 * shown.fillna(0).cumsum()
-    gaps = shown.isna().to_numpy()
-    top.plot(returns.index, total.where(~gaps), color=BLUE, linewidth=1.4)
-    held = returns.index[(returns["n_long"] + returns["n_short"]) > 0]
-    top.set_xlim(held[0], held[-1])
-    top.axhline(0, color=MUTED, linewidth=0.8)
-    top.set_ylabel("sum of daily\nreturns, per cent")
-    _percent_axis(top.yaxis)
-    below.fill_between(returns.index, returns["n_long"], color=BLUE, alpha=0.5, linewidth=0, step="mid", label="long")
-    below.fill_between(
-        returns.index, -returns["n_short"], color=ORANGE, alpha=0.5, linewidth=0, step="mid", label="short"
-    )
-    below.axhline(0, color=MUTED, linewidth=0.8)
-    below.set_ylabel("firms held")
-    below.yaxis.set_major_formatter(lambda value, _: f"{abs(value):.0f}")
-    below.legend(loc="upper left", ncols=2, fontsize=8, bbox_to_anchor=(0, -0.3))
-    days = int(shown.notna().sum())
-    last = float(total.iloc[-1]) / 100
-    top.set_title(f"Long the best, short the worst surprises: {words.percent(last, 0)} in all over {days:,} days")
-    alt = (
-        f"Line of the running sum of the long-short portfolio's daily returns, {words.percent(last)} after {days} "
-        "days, with the firms held below."
-    )
-    caption = (
-        "Equal weights, rebalanced daily, no costs. Breaks: days with too few firms in a leg. "
-        "Not adjusted for the market."
-    )
-    return Picture(figure, alt, caption, _years(returns.loc[held[0] : held[-1]]))
-
-
-def _years(returns: pd.DataFrame) -> pd.DataFrame:
-    """The calendar-time portfolio by year: thousands of days are too many to list."""
-    found = returns.groupby(returns.index.year).agg(
-        days=("long_short", "count"), total=("long_short", "sum"), long=("n_long", "mean"), short=("n_short", "mean")
-    )
-    found["running"] = found["total"].cumsum()
-    headings = {
-        "year": "year",
-        "days": "days held",
-        "total": "sum of daily returns, %",
-        "running": "running sum, %",
-        "long": "firms held long, mean",
-        "short": "firms held short, mean",
-    }
-    return behind(found.rename_axis("year").reset_index(), headings)
+    ax.set_ylim(0, 1.2 * counts.max())
+    ax.set_xlabel(f"t-statistic of {what}, errors clustered by day zero")
+    ax.set_ylabel("sets of random dates")
+    if np.isfinite(observed.t):
+        ax.axvline(observed.t, color=ORANGE, linewidth=2)
+        ends = min(values.min(), observed.t), max(values.max(), observed.t)
+        right = observed.t > sum(ends) / 2
+        ax.annotate(
+            f"real dates {words.number(observed.t, 1)}",
+            (observed.t, 1.12 * counts.max()),
+            xytext=(-6 if right else 6, 0),
+            textcoords="offset points",
+            ha="right" if right else "left",
+            va="center",
+            fontsize=9,
+            color=ORANGE,
+        )
+        larger = int((np.abs(values) >= abs(observed.t)).sum())
+        have = "has" if larger < 2 else "have"
+        title = (
+            f"{larger or 'None'} of {len(values):,} sets without news {have} as large a t as the real dates "
+            f"(p {words.p_value(p_value)})"
+        )
+    else:
+        title = "The real dates have no t-statistic to compare"
+    ax.set_title(title)
+    span = f"{words.number(values.min(), 1)} to {words.number(values.max(), 1)}"
+    alt = f"Histogram of the t-statistic of {what} on {len(values):,} sets of random dates, from {span}. {title}."
+    caption = "Bars: the same pipeline on random dates without news. Orange: on the real dates."
+    data = pd.DataFrame({"low": edges[:-1], "high": edges[1:], "n": counts.astype(int)})
+    return Picture(figure, alt, caption, behind(data, {"low": "t from", "high": "to", "n": "sets"}))

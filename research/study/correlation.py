@@ -50,11 +50,11 @@ class MeanCorrelation:
     n_short: int
 
 
-def overlap(read: Reader, day: NDArray[np.int64], window_length: int) -> MeanCorrelation:
+def overlap(read: Reader, day: NDArray[np.int64], window_length: int | NDArray[np.int64]) -> MeanCorrelation:
     r"""Overlap-weighted mean correlation, the default.
 
     .. math::  \bar r = \frac{2}{N(N-1)} \sum_{i<j} \rho_{ij}\,\omega_{ij}, \qquad
-               \omega_{ij} = \frac{\max(0,\; L - |d_i - d_j|)}{L}
+               \omega_{ij} = \frac{\text{days common to both windows}}{\sqrt{L_i L_j}}
 
     Pairs whose windows do not overlap, and pairs with fewer than 30 common days, count as 0.
     Equals the mean correlation of Kolari and Pynnonen (2010) when all events share a date
@@ -67,17 +67,21 @@ def overlap(read: Reader, day: NDArray[np.int64], window_length: int) -> MeanCor
         Estimation residuals of given events.
     day : ndarray of int64, shape (n_events,)
         Position of day zero on the grid.
-    window_length : int
-        ``L``, sessions of the test window.
+    window_length : int or ndarray of shape (n_events,)
+        ``L``, sessions of the test window; one an event where windows end on different relative
+        days. All begin on the same one.
     """
     n = len(day)
     if n < 2:
         return MeanCorrelation(np.nan, 0, 0)
+    lengths = np.broadcast_to(np.asarray(window_length, dtype=np.int64), (n,))
 
-    def weight(apart: NDArray[np.int64]) -> Floats:
-        return np.maximum(0, window_length - apart) / window_length
+    def weight(left: NDArray[np.intp], right: NDArray[np.intp]) -> Floats:
+        i, j = left[:, None], right[None, :]
+        common = np.minimum(day[i] + lengths[i], day[j] + lengths[j]) - np.maximum(day[i], day[j])
+        return np.asarray(np.maximum(0, common) / np.sqrt(lengths[i] * lengths[j]))
 
-    total, _, short = _sum_over_pairs(read, day, window_length - 1, weight)
+    total, _, short = _sum_over_pairs(read, day, int(lengths.max()) - 1, weight)
     pairs = n * (n - 1) // 2
     return MeanCorrelation(total / pairs, pairs, short)
 
@@ -93,7 +97,7 @@ def calendar(read: Reader, day: NDArray[np.int64], n_days: int) -> MeanCorrelati
     n = len(day)
     if n < 2:
         return MeanCorrelation(np.nan, 0, 0)
-    total, counted, _ = _sum_over_pairs(read, day, n_days - MIN_COMMON_DAYS, np.ones_like)
+    total, counted, _ = _sum_over_pairs(read, day, n_days - MIN_COMMON_DAYS, _alike)
     return MeanCorrelation(total / counted if counted else np.nan, counted, n * (n - 1) // 2 - counted)
 
 
@@ -102,14 +106,24 @@ def event_time(read: Reader, n: int) -> MeanCorrelation:
     if n < 2:
         return MeanCorrelation(np.nan, 0, 0)
     # One date for all: the columns of the residual matrices are the relative days.
-    total, counted, short = _sum_over_pairs(read, np.zeros(n, dtype=np.int64), 0, np.ones_like)
+    total, counted, short = _sum_over_pairs(read, np.zeros(n, dtype=np.int64), 0, _alike)
     return MeanCorrelation(total / counted if counted else np.nan, counted, short)
 
 
+def _alike(left: NDArray[np.intp], right: NDArray[np.intp]) -> Floats:
+    """The same weight for every pair."""
+    return np.ones((len(left), len(right)))
+
+
 def _sum_over_pairs(
-    read: Reader, day: NDArray[np.int64], reach: int, weight: Callable[[NDArray[np.int64]], NDArray]
+    read: Reader,
+    day: NDArray[np.int64],
+    reach: int,
+    weight: Callable[[NDArray[np.intp], NDArray[np.intp]], Floats],
 ) -> tuple[float, int, int]:
     """Sum of weight times correlation over pairs at most ``reach`` sessions apart.
+
+    ``weight`` takes the positions of some events and of others and gives a matrix.
 
     Returns
     -------
@@ -132,7 +146,7 @@ def _sum_over_pairs(
             later = np.arange(first, end)[None, :] > np.arange(start, stop)[:, None]
             pair = later & (np.abs(apart) <= reach)
             enough = pair & (common >= MIN_COMMON_DAYS) & np.isfinite(rho)
-            total += float((rho * weight(np.abs(apart)))[enough].sum())
+            total += float((rho * weight(order[start:stop], order[first:end]))[enough].sum())
             counted += int(enough.sum())
             short += int(pair.sum()) - int(enough.sum())
     return total, counted, short
