@@ -84,16 +84,15 @@ def sefcik_thompson(results: EventStudyResults, formula: str, day: str | pd.Time
 
 def _time_series(results: EventStudyResults, rows: NDArray[np.intp]) -> tuple[Floats, Floats]:
     """Returns of the events' firms on their common estimation days and day zero, and the model's regressors."""
-    y, X = results.estimation_data(rows)
-    zero, x_zero = results.event_data(rows, (0, 0))
-    used = ~np.isnan(y).any(axis=0)
-    x = np.concatenate([X[:, used], x_zero], axis=1)
-    if not (x == x[0]).all():
+    if not results.shares_regressors:
         raise ParameterError(
             f"the model {results.model.name!r} has regressors of its own for each firm, so no portfolio can be "
             "regressed on them", parameter="results", remedy="Fit the study with a market or factor model.",
         )  # fmt: skip
-    return np.vstack([y[:, used].T, zero.T]), x[0]
+    y, X = results.estimation_data(rows)
+    zero, x_zero = results.event_data(rows, (0, 0))
+    used = ~np.isnan(y).any(axis=0)
+    return np.vstack([y[:, used].T, zero.T]), np.vstack([X[0, used], x_zero[0]])
 
 
 @dataclass(frozen=True)

@@ -215,6 +215,11 @@ class FittedEvents:
 
         return self._stacked(rows, window, returns)
 
+    @property
+    def shares_regressors(self) -> bool:
+        """Whether events of one day zero have the same regressors, unweighted: no model of each firm's own."""
+        return all(part.panel.regressors.ndim == 2 and part.panel.weights is None for part in self._parts)
+
     def _stacked(
         self,
         rows: NDArray[np.intp],
