@@ -23,7 +23,7 @@ def is_scalar(values: Any) -> bool:
     return isinstance(values, str | dt.date | np.datetime64)
 
 
-def instants(values: Any) -> tuple[pd.DatetimeIndex, list[Any]]:
+def instants(values: Any) -> tuple[pd.DatetimeIndex, pd.Index]:
     """Tz-aware instants in UTC, and the labels by which an error names their rows.
 
     Parameters
@@ -35,7 +35,7 @@ def instants(values: Any) -> tuple[pd.DatetimeIndex, list[Any]]:
     -------
     DatetimeIndex of shape (n,)
         ``datetime64[ns, UTC]``.
-    list
+    Index
         Series index labels, else positions.
 
     Raises
@@ -58,7 +58,7 @@ def instants(values: Any) -> tuple[pd.DatetimeIndex, list[Any]]:
     return _index([moment.tz_convert("UTC") for moment, _ in read]).tz_localize("UTC"), labels
 
 
-def dates(values: Any, column: str) -> tuple[pd.DatetimeIndex, list[Any]]:
+def dates(values: Any, column: str) -> tuple[pd.DatetimeIndex, pd.Index]:
     """Tz-naive midnights, and the labels by which an error names their rows.
 
     Parameters
@@ -71,7 +71,7 @@ def dates(values: Any, column: str) -> tuple[pd.DatetimeIndex, list[Any]]:
     Returns
     -------
     DatetimeIndex of shape (n,)
-    list
+    Index
         Series index labels, else positions.
 
     Raises
@@ -108,15 +108,15 @@ def refuse(
         )
 
 
-def _cells(values: Any) -> tuple[Any, list[Any]]:
+def _cells(values: Any) -> tuple[Any, pd.Index]:
     if is_scalar(values) or values is None:
         values = [values]
-    labels = list(values.index) if isinstance(values, pd.Series) else None
+    labels = values.index if isinstance(values, pd.Series) else None
     if not isinstance(values, pd.Index):
         typed = isinstance(values, pd.Series | np.ndarray) and values.dtype.kind == "M"
         # Kept as objects: pandas would read naive times as UTC once offsets are mixed.
         values = pd.Index(values) if typed else pd.Index(list(values), dtype=object)
-    return values, list(range(len(values))) if labels is None else labels
+    return values, pd.RangeIndex(len(values)) if labels is None else labels
 
 
 def _moment(cell: Any) -> tuple[Any, str | None]:

@@ -11,8 +11,9 @@ import pandas as pd
 
 from research.errors import InputError, NotFoundError, ParameterError, in_words, nearest
 from research.events import _checks
+from research.events._columns import with_numbers
 from research.events._metrics import checked_metrics
-from research.events._tables import Findings, read_csv, row_labels, with_known_names, with_numbers
+from research.events._tables import Findings, read_csv, row_labels, with_known_names
 from research.events.calendar import TradingCalendar
 
 #: Dates listed when an announcement is not found.
@@ -161,11 +162,11 @@ class Announcements:
             known=_checks.KNOWN,
             reserved=_checks.RESERVED,
         )
-        if text:
-            table = with_numbers(table, [name for name in table.columns if name not in _checks.KNOWN])
         findings = Findings(row_labels(table))
         for offence in ragged:
             findings.add(*offence)
+        if text:
+            table = with_numbers(table, [name for name in table.columns if name not in _checks.KNOWN], findings)
         rows, placed = _checks.checked_rows(table, options.zone, options.aliases, findings)
         if len(findings) and options.errors == "raise":
             raise InputError(
@@ -207,7 +208,7 @@ class Announcements:
     @property
     def tickers(self) -> list[str]:
         """Tickers in alphabetical order."""
-        return sorted({str(name) for name in self._frame["ticker"]} - {""})
+        return sorted(set(map(str, self._frame["ticker"].unique())) - {""})
 
     @property
     def covariates(self) -> list[str]:
@@ -281,16 +282,16 @@ class Announcements:
         found = np.flatnonzero(own & (on_date | (self._placed["day_zero"] == day)))
         if not len(found):
             raise self._nothing_on(name, day, kind, own)
-        kinds = self._frame["kind"].to_numpy()
-        if kind is None and len(set(kinds[found])) > 1:
-            if "earnings" not in kinds[found]:
+        kinds = self._frame["kind"].iloc[found].to_numpy()
+        if kind is None and len(set(kinds)) > 1:
+            if "earnings" not in kinds:
                 raise ParameterError(
                     f"{name} has several announcements on {day:%Y-%m-%d}",
                     parameter="kind",
-                    allowed=in_words(sorted(set(kinds[found]))),
+                    allowed=in_words(sorted(set(kinds))),
                     remedy="Say which kind is meant.",
                 )
-            found = found[kinds[found] == "earnings"]
+            found = found[kinds == "earnings"]
         # Of two of a kind, one has this date and the other this day zero: the date decides.
         best = max(found.tolist(), key=lambda row: bool(on_date.iloc[row]))
         row: pd.Series = self._frame.iloc[best].astype(object)

@@ -289,10 +289,11 @@ class TradingCalendar:
         days, labels = self._covered_dates(sessions, "session")
         wrong = ~self._sessions_at(days)
         if wrong.any():
+            names = labels.tolist()
             raise InputError(
                 f"{int(wrong.sum())} of {len(days)} dates are not sessions of {self.code}",
                 rows=offences(
-                    (labels[i], "session", f"{days[i]:%Y-%m-%d}", self._why_closed(days[i]))
+                    (names[i], "session", f"{days[i]:%Y-%m-%d}", self._why_closed(days[i]))
                     for i in np.flatnonzero(wrong).tolist()
                 ),
                 remedy="Use trading dates of the exchange, or another calendar.",
@@ -356,7 +357,7 @@ class TradingCalendar:
             raise self._range_error("timestamp", instants, labels, before, after)
         return instants
 
-    def _covered_dates(self, values: _Values, column: str) -> tuple[pd.DatetimeIndex, list[Any]]:
+    def _covered_dates(self, values: _Values, column: str) -> tuple[pd.DatetimeIndex, pd.Index]:
         days, labels = _instants.dates(values, column)
         before, after = np.asarray(days < self.start), np.asarray(days > self.end)
         if before.any() or after.any():
@@ -364,15 +365,16 @@ class TradingCalendar:
         return days, labels
 
     def _range_error(
-        self, column: str, values: pd.DatetimeIndex, labels: list[Any], before: np.ndarray, after: np.ndarray
+        self, column: str, values: pd.DatetimeIndex, labels: pd.Index, before: np.ndarray, after: np.ndarray
     ) -> CalendarRangeError:
+        names = labels.tolist()
         ends = {True: f"before the calendar's start, {self.start:%Y-%m-%d}"}
         ends[False] = f"after the calendar's last session, {self.sessions[-1]:%Y-%m-%d}"
         return CalendarRangeError(
             f"{int((before | after).sum())} of {len(values)} values lie outside the {self.code} calendar "
             f"({int(before.sum())} before it, {int(after.sum())} after it)",
             rows=offences(
-                (labels[i], column, str(values[i]), ends[bool(before[i])])
+                (names[i], column, str(values[i]), ends[bool(before[i])])
                 for i in np.flatnonzero(before | after).tolist()
             ),
             allowed=f"{self.start:%Y-%m-%d} to {self.end:%Y-%m-%d}",
@@ -472,7 +474,7 @@ def _plain(index: pd.DatetimeIndex) -> pd.DatetimeIndex:
     return pd.DatetimeIndex(index.as_unit("ns").asi8.view("datetime64[ns]"))
 
 
-def _after_close(flags: _Values, labels: list[Any]) -> np.ndarray:
+def _after_close(flags: _Values, labels: pd.Index) -> np.ndarray:
     """Whether each flag is ``amc``; a single flag stands for all rows."""
     given = [flags] * len(labels) if isinstance(flags, str) or flags is None else list(flags)
     if len(given) != len(labels):
@@ -481,10 +483,12 @@ def _after_close(flags: _Values, labels: list[Any]) -> np.ndarray:
             parameter="flags",
             allowed="one flag, or one a date",
         )
+    known = [isinstance(flag, str) and flag in SESSION_FLAGS for flag in given]
     _instants.refuse(
         (
-            (label, "flag", flag, None if flag in SESSION_FLAGS else "is no session flag")
-            for label, flag in zip(labels, given, strict=True)
+            (label, "flag", flag, None if fine else "is no session flag")
+            for label, flag, fine in zip(labels, given, known, strict=True)
+            if not fine
         ),
         len(given),
         "session flags",
