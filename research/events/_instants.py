@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from research.errors import InputError, offences
+from research.events import _iso
 
 #: Years accepted; nanoseconds reach from 1677 to 2262.
 _YEARS = range(1700, 2201)
@@ -46,6 +47,9 @@ def instants(values: Any) -> tuple[pd.DatetimeIndex, pd.Index]:
     cells, labels = _cells(values)
     if isinstance(cells, pd.DatetimeIndex) and cells.tz is not None and _fits(cells):
         return cells.tz_convert("UTC").as_unit("ns"), labels
+    usual = _usual(cells)
+    if usual is not None and usual.tz is not None:
+        return usual, labels
     read = [_moment(cell) for cell in cells]
     problems = [problem or (None if moment.tz is not None else "has no UTC offset") for moment, problem in read]
     refuse(
@@ -82,6 +86,9 @@ def dates(values: Any, column: str) -> tuple[pd.DatetimeIndex, pd.Index]:
     cells, labels = _cells(values)
     if isinstance(cells, pd.DatetimeIndex) and cells.tz is None and _fits(cells) and cells.is_normalized:
         return cells.as_unit("ns"), labels
+    usual = _usual(cells)
+    if usual is not None and usual.tz is None and usual.is_normalized:
+        return usual, labels
     read = [_moment(cell) for cell in cells]
     problems = [problem or _not_a_date(moment) for moment, problem in read]
     refuse(
@@ -119,6 +126,35 @@ def _cells(values: Any) -> tuple[Any, pd.Index]:
     return values, pd.RangeIndex(len(values)) if labels is None else labels
 
 
+def _usual(cells: pd.Index) -> pd.DatetimeIndex | None:
+    """Cells of one usual kind as a whole; None where it takes a look at each of them.
+
+    Aware datetimes, or text of a usual layout, with an offset throughout or nowhere.
+    """
+    if cells.dtype != object or not len(cells):
+        return None
+    kinds = set(map(type, cells))
+    if kinds == {str}:
+        read = _iso.times(cells.to_numpy(), _YEARS)
+        naive = read.offset == _iso.NOTHING
+        if (read.wall == _iso.NOTHING).any() or (naive.any() and not naive.all()):
+            return None
+        plain = pd.DatetimeIndex((read.wall - np.where(naive, 0, read.offset)).view("M8[ns]"))
+        return plain if naive.all() else plain.tz_localize("UTC")
+    if not kinds <= {dt.datetime, pd.Timestamp} or any(cell.tzinfo is None for cell in cells):
+        return None
+    try:
+        if kinds == {pd.Timestamp}:
+            found = pd.DatetimeIndex(np.fromiter((cell.value for cell in cells), "M8[ns]", len(cells)), tz="UTC")
+        elif any(cell.fold for cell in cells):  # which pandas may read as the other of two equal hours
+            return None
+        else:
+            found = pd.DatetimeIndex(pd.to_datetime(cells, utc=True)).as_unit("ns")
+    except (ValueError, OverflowError):  # years out of bounds: each cell is looked at, and named
+        return None
+    return found if _fits(found) else None
+
+
 def _moment(cell: Any) -> tuple[Any, str | None]:
     """One cell as a Timestamp, naive or aware, or what is wrong with it."""
     if cell is None or cell is pd.NaT or cell is pd.NA or (isinstance(cell, float) and cell != cell):
@@ -136,7 +172,7 @@ def _moment(cell: Any) -> tuple[Any, str | None]:
 
 def _fits(cells: pd.DatetimeIndex) -> bool:
     """Whether no value is missing and every year can be held in nanoseconds."""
-    return not cells.hasnans and (cells.empty or (cells.year.min() in _YEARS and cells.year.max() in _YEARS))
+    return not cells.hasnans and (cells.empty or (cells.min().year in _YEARS and cells.max().year in _YEARS))
 
 
 def _not_a_date(moment: pd.Timestamp) -> str | None:

@@ -244,4 +244,4 @@ def _rectangular(
     lines: list[Hashable] = [line for line, _ in records[1:]]
     index = pd.Index(lines, name="line", dtype=object)
     table = np.array(rows, dtype=object).reshape(len(rows), width)
-    return pd.DataFrame(table, columns=header, index=index), ragged
+    return pd.DataFrame(table, columns=header, index=index, dtype=object), ragged
