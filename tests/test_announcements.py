@@ -227,8 +227,14 @@ def test_outside_the_calendar_is_named():
         ("C", "2035-02-01T12:00Z"),
         ("D", "2050-01-03"),
     )
-    rows = problem(frame)
+    with pytest.raises(CalendarRangeError) as caught:
+        Announcements.from_frame(frame)
+    rows = caught.value.rows
     assert list(rows["row"]) == [0, 2, 3]
+    assert list(rows["value"]) == ["1962-02-01", "2035-02-01 12:00:00+00:00", "2050-01-03"]
+    with pytest.raises(InputError) as caught:  # something else is wrong as well
+        Announcements.from_frame(frame.replace("amc", "soon"))
+    assert not isinstance(caught.value, CalendarRangeError)
     assert rows["problem"].str.extract(r"lies (\w+)")[0].tolist() == ["before", "after", "after"]
 
 

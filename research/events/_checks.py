@@ -200,7 +200,8 @@ def _exchange(cell: Any) -> str:
     try:
         return TradingCalendar(cell.strip() if isinstance(cell, str) else cell).code
     except ParameterError as error:
-        raise _cells.CellError(f"{error.problem}. {error.remedy or ''}".strip()) from error
+        remedy = f". {error.remedy}" if error.remedy else ""
+        raise _cells.CellError(f"{error.problem}; allowed: {error.allowed}{remedy}") from error
 
 
 def in_utc(instants: Stamps) -> pd.DatetimeIndex:
@@ -272,20 +273,27 @@ def local_dates(instants: Stamps, exchanges: NDArray[Any]) -> Stamps:
     return found
 
 
-def as_of(table: Mapping[str, Any], moments: Moments, findings: Findings) -> pd.DatetimeIndex:
-    """Instants of the estimates, a bare date at the beginning of its local day; notes those too late."""
+def beginnings(moments: Moments, exchanges: NDArray[Any]) -> pd.DatetimeIndex:
+    """Instants of moments in UTC, a bare date at the beginning of its local day. Shape (n,)."""
     instants = moments.instants.copy()
-    for calendar, rows in _by_exchange(table["exchange"]):
-        bare = rows[~np.isnat(moments.dates[rows])]
+    for calendar, places in _by_exchange(exchanges):
+        bare = places[~np.isnat(moments.dates[places])]
         days = pd.DatetimeIndex(moments.dates[bare])
         # Some zones skip midnight on the day that summer time begins.
         begins = days.tz_localize(calendar.timezone, ambiguous=np.ones(len(bare), bool), nonexistent="shift_forward")
         instants[bare] = begins.tz_convert("UTC").tz_localize(None).to_numpy()
+    return in_utc(instants)
+
+
+def as_of(
+    table: Mapping[str, Any], moments: Moments, findings: Findings, column: str = "estimate_as_of"
+) -> pd.DatetimeIndex:
+    """Instants of the estimates, a bare date at the beginning of its local day; notes those too late."""
+    found = beginnings(moments, table["exchange"])
     announced, on = (pd.DatetimeIndex(table[name]) for name in ("announced_at", "announced_on"))
-    found = in_utc(instants)
-    late = np.asarray(found > announced) | np.asarray(pd.DatetimeIndex(local_dates(instants, table["exchange"])) > on)
-    for row in np.flatnonzero(late).tolist():
-        findings.add(row, "estimate_as_of", str(found[row]), "is after the announcement")
+    days = pd.DatetimeIndex(local_dates(found.tz_localize(None).to_numpy(), table["exchange"]))
+    for row in np.flatnonzero(np.asarray(found > announced) | np.asarray(days > on)).tolist():
+        findings.add(row, column, str(found[row]), "is after the announcement")
     return found
 
 
@@ -302,7 +310,7 @@ def _place_valid(table: pd.DataFrame, exchanges: NDArray[Any], findings: Finding
             except CalendarRangeError as error:
                 # Once for instants, once for dates with a flag, once for those without.
                 for row, _, value, problem in error.rows.itertuples(index=False):
-                    findings.add(row, "announced_at", value, f"lies {problem} ({calendar.code})")
+                    findings.add(row, "announced_at", value, f"lies {problem} ({calendar.code})", out_of_range=True)
                 rows = rows.drop(index=list(error.rows["row"]))
         if len(found) == len(placed):
             return found

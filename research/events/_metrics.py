@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from research.errors import InputError
 from research.events import _cells
 from research.events._checks import DEFAULT_EXCHANGE, as_of, when
 from research.events._columns import Columns
@@ -82,10 +81,8 @@ def checked_metrics(
     for row in np.flatnonzero(result.astype(str).duplicated()).tolist():
         findings.add(row, "metric", result["metric"].iloc[row], "repeats an earlier row in every column")
     if len(findings):
-        raise InputError(
-            f"metrics: {len(findings)} of {len(frame)} rows cannot be used as they stand",
-            rows=findings.rows(),
-            remedy="Correct or remove them.",
+        raise findings.error(
+            f"metrics: {len(findings)} of {len(frame)} rows cannot be used as they stand", "Correct or remove them."
         )
     return result
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from research.errors import InputError, in_words, nearest, offences
+from research.errors import CalendarRangeError, InputError, in_words, nearest, offences
 
 # Names under which other people's tables hold the required columns.
 _SYNONYMS = {
@@ -28,9 +28,11 @@ class Findings:
         self.labels = labels
         self._problems: dict[int, list[tuple[str, Any, str]]] = {}
         self._repeats: set[int] = set()
+        self._only_range = True
 
-    def add(self, row: int, column: str, value: Any, problem: str) -> None:
-        """Note one offence."""
+    def add(self, row: int, column: str, value: Any, problem: str, *, out_of_range: bool = False) -> None:
+        """Note one offence; ``out_of_range`` if it is that the calendar does not reach so far."""
+        self._only_range &= out_of_range
         self._problems.setdefault(row, []).append((column, value, problem))
 
     def add_repeat(self, row: int, column: str, value: Any, problem: str) -> None:
@@ -69,6 +71,11 @@ class Findings:
             f"{column}: {problem}" + ("" if value is None else f" (got {value!r})")
             for column, value, problem in self._problems.get(row, [])
         )
+
+    def error(self, problem: str, remedy: str) -> InputError:
+        """Error over all of them; of its own class where all that is wrong are places outside the calendar."""
+        kind = CalendarRangeError if self._only_range else InputError
+        return kind(problem, rows=self.rows(), remedy=remedy)
 
     def rows(self) -> pd.DataFrame:
         """Offences in row order, with the caller's own row labels."""

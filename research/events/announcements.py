@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from research.errors import InputError, NotFoundError, ParameterError, in_words, nearest
+from research.errors import NotFoundError, ParameterError, in_words, nearest
 from research.events import _checks
 from research.events._columns import with_numbers
 from research.events._metrics import checked_metrics
@@ -109,6 +109,8 @@ class Announcements:
             the calendar, a flag that contradicts an exact time, an estimate dated after the
             announcement, repeats of ticker, kind and day zero (or of ``event_id``). Metrics
             raise in either case.
+        CalendarRangeError
+            An InputError of its own class where nothing but the span of the calendar is wrong.
         ParameterError
             Impossible ``timezone``, ``aliases`` or ``errors``.
         """
@@ -169,10 +171,9 @@ class Announcements:
             table = with_numbers(table, [name for name in table.columns if name not in _checks.KNOWN], findings)
         rows, placed = _checks.checked_rows(table, options.zone, options.aliases, findings)
         if len(findings) and options.errors == "raise":
-            raise InputError(
+            raise findings.error(
                 f"{len(findings)} of {len(rows)} announcements cannot be used as they stand",
-                rows=findings.rows(),
-                remedy='Correct them, or pass errors="ledger" to keep them as excluded rows.',
+                'Correct them, or pass errors="ledger" to keep them as excluded rows.',
             )
         metrics = options.metrics
         if metrics is not None:

@@ -374,12 +374,16 @@ class TradingCalendar:
             f"{int((before | after).sum())} of {len(values)} values lie outside the {self.code} calendar "
             f"({int(before.sum())} before it, {int(after.sum())} after it)",
             rows=offences(
-                (names[i], column, str(values[i]), ends[bool(before[i])])
+                (names[i], column, _shown(values[i]), ends[bool(before[i])])
                 for i in np.flatnonzero(before | after).tolist()
             ),
             allowed=f"{self.start:%Y-%m-%d} to {self.end:%Y-%m-%d}",
             remedy=f"Build TradingCalendar({self.code!r}, start=..., end=...) with a span that holds them.",
         )
+
+
+def _shown(value: pd.Timestamp) -> str:
+    return f"{value:%Y-%m-%d}" if value.tz is None else str(value)
 
 
 def _canonical(code: str) -> str:

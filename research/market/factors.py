@@ -156,7 +156,7 @@ def _refuse(frame: pd.DataFrame, where: np.ndarray, what: str) -> None:
             f"{int(where.sum())} factor returns are no returns",
             parameter="factors",
             rows=offences(
-                (f"{frame.index[i]:%Y-%m-%d}", str(frame.columns[j]), float(f"{frame.iat[i, j]:.6g}"), what)
+                (f"{frame.index[i]:%Y-%m-%d}", str(frame.columns[j]), float(f"{frame.iloc[i, j]:.6g}"), what)
                 for i, j in np.argwhere(where).tolist()
             ),
             remedy="Missing days are NaN.",
