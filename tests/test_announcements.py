@@ -811,6 +811,23 @@ def test_find_among_several_kinds():
         events.find("META", "2024-10-31", kind="guidance")
 
 
+def test_find_names_the_kinds_there_are():
+    events = Announcements.from_frame(
+        table(("META", "2024-10-30", "amc", "product"), columns="ticker announced_at session kind")
+    )
+    with pytest.raises(NotFoundError, match="Did you mean 'product'") as caught:
+        events.find("META", "2024-10-30", kind="produkt")
+    assert caught.value.parameter == "kind"
+
+
+@pytest.mark.parametrize(
+    "date", [20241030, 45595.0, True, None, "20241030T", "2024-10-30T16:05", pd.NaT, ["2024-10-30"]]
+)
+def test_find_guesses_no_date(sample, date):
+    with pytest.raises(ParameterError, match="no calendar date"):
+        sample.find("META", date)
+
+
 def test_find_prefers_the_date_over_the_day_zero():
     events = Announcements.from_frame(table(("META", "2024-10-29", "amc"), ("META", "2024-10-30", "amc")))
     assert events.find("META", "2024-10-30")["announced_on"] == pd.Timestamp("2024-10-30")

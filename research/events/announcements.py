@@ -271,13 +271,22 @@ class Announcements:
         Raises
         ------
         NotFoundError
-            Unknown ticker, or nothing usable on that date; the nearest dates are listed.
+            Unknown ticker or kind, or nothing usable on that date; the nearest dates are listed.
         ParameterError
             A malformed date, or several kinds of which none is ``earnings``.
         """
         name, day = self._known_ticker(ticker), _calendar_date(date)
         own = (self._frame["ticker"] == name) & (self._frame["status"] == "ok")
         if kind is not None:
+            known = sorted(set(self._frame.loc[own, "kind"]))
+            if kind not in known:
+                raise NotFoundError(
+                    f"{name} has no announcements of this kind",
+                    parameter="kind",
+                    value=kind,
+                    allowed=in_words(known) or "no usable announcement",
+                    remedy=nearest(str(kind), known) or None,
+                )
             own &= self._frame["kind"] == kind
         on_date = self._frame["announced_on"] == day
         found = np.flatnonzero(own & (on_date | (self._placed["day_zero"] == day)))
@@ -432,6 +441,8 @@ def _without_verdicts(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _calendar_date(value: Any) -> pd.Timestamp:
+    if not isinstance(value, str | dt.date | np.datetime64):  # a number would count nanoseconds from 1970
+        raise _no_date(value)
     try:
         day = pd.Timestamp(dt.date.fromisoformat(value)) if isinstance(value, str) else pd.Timestamp(value)
     except (ValueError, TypeError) as error:
