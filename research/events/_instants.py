@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from research.errors import InputError, offences
+from research.errors import InputError, ParameterError, offences
 from research.events import _iso
 
 #: Years accepted; nanoseconds reach from 1677 to 2262.
@@ -99,6 +99,36 @@ def dates(values: Any, column: str) -> tuple[pd.DatetimeIndex, pd.Index]:
         remedy="Use the calendar date at the exchange, without a time and without an offset.",
     )
     return _index([moment for moment, _ in read]), labels
+
+
+def chosen(flags: Any, labels: pd.Index, allowed: tuple[str, ...]) -> np.ndarray:
+    """One of some flags for each row, shape (n,); a single one stands for all.
+
+    Raises
+    ------
+    InputError
+        Anything else than ``allowed``; every row is named.
+    ParameterError
+        Another number of flags than of rows.
+    """
+    given = [flags] * len(labels) if isinstance(flags, str) or flags is None else list(flags)
+    if len(given) != len(labels):
+        raise ParameterError(
+            f"{len(given)} flags for {len(labels)} dates", parameter="flags", allowed="one flag, or one a date"
+        )
+    wrong = [not (isinstance(flag, str) and flag in allowed) for flag in given]
+    if any(wrong):
+        refuse(
+            (
+                (label, "flag", flag, "is no session flag" if bad else None)
+                for label, flag, bad in zip(labels, given, wrong, strict=True)
+            ),
+            len(given),
+            "session flags",
+            allowed=", ".join(allowed),
+            remedy="Leave rows of unknown timing out, or choose a policy for them.",
+        )
+    return np.array(given, dtype=object)
 
 
 def refuse(
