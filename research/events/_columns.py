@@ -228,11 +228,14 @@ def _distinct(column: pd.Series) -> tuple[Any, NDArray[np.intp] | None]:
 
 
 def _is_text(cells: Iterable[Any]) -> bool:
-    """Whether cells are text, or hold nothing."""
+    """Whether cells are text, or hold nothing, and can be told apart by pandas."""
     kinds = set(map(type, cells))
     if not kinds <= {str, *_NOT_TEXT}:
         return False
-    return float not in kinds or all(cell != cell for cell in cells if type(cell) is float)
+    if float in kinds and not all(cell != cell for cell in cells if type(cell) is float):
+        return False
+    # Before version 3 pandas takes texts for equal that differ after a NUL only.
+    return "\0" not in "".join(cell for cell in cells if type(cell) is str)
 
 
 def _plain_numbers(cells: Iterable[Any]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
