@@ -57,6 +57,8 @@ NUMBERS = [
         "1" * 40,
         "e",
         "1e",
+        "1\0",
+        "1\x002",
     ),
     *(1.5, 3, None, float("nan"), float("inf"), True, 1 + 2j, Decimal("2.5"), 10**400, np.int8(3), np.float32(1.25)),
 ]

@@ -242,7 +242,8 @@ def _plain_numbers(cells: Iterable[Any]) -> tuple[NDArray[np.float64], NDArray[n
     """Numbers of the texts that plainly are one, and which those are; None is a missing number."""
     texts = list(cells)
     values, plain = np.full(len(texts), np.nan), np.array([cell is None for cell in texts], dtype=bool)
-    rows = np.array([i for i, c in enumerate(texts) if type(c) is str and 0 < len(c) <= _LONGEST_NUMBER], dtype=np.intp)
+    usual = [type(cell) is str and 0 < len(cell) <= _LONGEST_NUMBER and "\0" not in cell for cell in texts]
+    rows = np.flatnonzero(usual)
     if len(rows):
         # The width is said, not found: it decides how the characters lie in memory.
         given = np.array([texts[row] for row in rows.tolist()], dtype=f"U{_LONGEST_NUMBER}")
