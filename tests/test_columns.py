@@ -123,7 +123,13 @@ TEXT_NUMBERS = [cell for cell in NUMBERS if isinstance(cell, str)]
 
 
 @pytest.mark.parametrize(
-    ("cells", "dtype"), [(NUMBERS, object), *((TEXT_NUMBERS, dtype) for dtype in (object, "string", "category"))]
+    ("cells", "dtype"),
+    [
+        (NUMBERS, object),
+        # Without anything that float() refuses, all are read at once.
+        (["1.5", "-.5", "5.", "+1e-3", "1e999", "1,5", "", "NA", "1\0", " 7 "], object),
+        *((TEXT_NUMBERS, dtype) for dtype in (object, "string", "category")),
+    ],
 )
 def test_numbers_of_every_kind(cells, dtype):
     read, findings = columns(cells, dtype=dtype)
