@@ -811,6 +811,22 @@ def test_find_among_several_kinds():
         events.find("META", "2024-10-31", kind="guidance")
 
 
+def test_covariates_can_be_added(sample):
+    size = pd.DataFrame({"ln_size": np.arange(1040.0)}, index=range(5, 1045))
+    more = sample.with_covariates(size)
+    assert more.covariates == [*sample.covariates, "ln_size"]
+    assert more.frame["ln_size"].tolist() == list(range(1040))
+    pd.testing.assert_frame_equal(more.timed(), sample.timed())
+    assert "ln_size" not in sample.frame
+    for wrong in (
+        size.iloc[1:],
+        size.rename(columns={"ln_size": "session"}),
+        size.rename(columns={"ln_size": "day_zero"}),
+    ):
+        with pytest.raises(ParameterError):
+            sample.with_covariates(wrong)
+
+
 def test_find_names_the_kinds_there_are():
     events = Announcements.from_frame(
         table(("META", "2024-10-30", "amc", "product"), columns="ticker announced_at session kind")

@@ -252,6 +252,33 @@ class Announcements:
             metrics = metrics[metrics["event_id"].isin(frame["event_id"])].reset_index(drop=True)
         return Announcements(frame, self._placed[kept].reset_index(drop=True), metrics, self._aliases)
 
+    def with_covariates(self, columns: pd.DataFrame) -> Announcements:
+        """The announcements with further columns carried along.
+
+        Parameters
+        ----------
+        columns : DataFrame of shape (n, any)
+            One row an announcement, in the order of :attr:`frame`; its index is not used.
+
+        Returns
+        -------
+        Announcements
+
+        Raises
+        ------
+        ParameterError
+            Another number of rows, or names that the table has or the package gives a meaning.
+        """
+        taken = [str(name) for name in columns if name in {*self._frame.columns, *_checks.KNOWN, *_checks.RESERVED}]
+        if taken or len(columns) != len(self):
+            raise ParameterError(
+                f"names that are taken: {in_words(taken)}" if taken else f"{len(columns)} rows",
+                parameter="columns",
+                allowed=f"{len(self)} rows under new names",
+            )
+        frame = pd.concat([self._frame, columns.set_axis(self._frame.index, axis="index")], axis="columns")
+        return Announcements(frame, self._placed, self._metrics, self._aliases)
+
     def find(self, ticker: str, date: str | dt.date, *, kind: str | None = None) -> pd.Series:
         """The announcement of a ticker on a date.
 

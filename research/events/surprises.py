@@ -384,11 +384,8 @@ def with_measures(announcements: Announcements, **options: Any) -> Announcements
     **options
         As in :func:`table`.
     """
-    frame = announcements.frame
     found = table(announcements, **options).drop(columns="note", errors="ignore")
-    for name in found.columns.difference(frame.columns, sort=False):
-        frame[name] = found[name].to_numpy()
-    return Announcements(frame, announcements._placed, announcements._metrics, announcements._aliases)
+    return announcements.with_covariates(found[found.columns.difference(announcements.frame.columns, sort=False)])
 
 
 _GUIDANCE = ("guidance_low", "guidance_high", "guidance_consensus", "guidance_consensus_as_of")
