@@ -15,6 +15,7 @@ RESULTS = HERE / "RESULTS.md"
 
 #: Name of each benchmark and the title of its section.
 SECTIONS = {
+    "boundary": "Boundary",
     "engine": "Engine",
     "simulation": "Simulation",
     "coverage": "Coverage of planted effects",

@@ -11,6 +11,7 @@ import difflib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 #: Offending rows printed in a message; all of them stay in ``InputError.rows``.
@@ -60,7 +61,7 @@ class ResearchError(Exception):
     def _message(self) -> str:
         text = f"{self.parameter}: {self.problem}" if self.parameter else self.problem
         if self.value is not None:
-            text += f" (got {self.value!r})"
+            text += f" (got {_shown(self.value)})"
         if self.allowed:
             text += f"; allowed: {self.allowed}"
         if self.remedy:
@@ -112,7 +113,7 @@ class InputError(ResearchError, ValueError):
     def _message(self) -> str:
         text = super()._message()
         lines = [
-            f"  row {row!s}, {column}: {problem}" + ("" if value is None else f" (got {value!r})")
+            f"  row {row!s}, {column}: {problem}" + ("" if value is None else f" (got {_shown(value)})")
             for row, column, value, problem in self.rows.head(MAX_ROWS_SHOWN).itertuples(index=False)
         ]
         hidden = len(self.rows) - len(lines)
@@ -131,6 +132,14 @@ class SourceError(ResearchError):
 
 class ReportError(ResearchError):
     """A notebook failed, or ended without its completion record; nothing was published."""
+
+
+def _shown(value: Any) -> str:
+    """A value as a reader would write it: times in ISO 8601, numbers without their type."""
+    if isinstance(value, pd.Timestamp) and value is not pd.NaT:
+        bare = value.tz is None and value == value.normalize()
+        return f"{value:%Y-%m-%d}" if bare else value.isoformat()
+    return repr(value.item() if isinstance(value, np.generic) else value)
 
 
 def offences(items: Iterable[tuple[Any, str, Any, str]]) -> pd.DataFrame:

@@ -227,8 +227,14 @@ def test_outside_the_calendar_is_named():
         ("C", "2035-02-01T12:00Z"),
         ("D", "2050-01-03"),
     )
-    rows = problem(frame)
+    with pytest.raises(CalendarRangeError) as caught:
+        Announcements.from_frame(frame)
+    rows = caught.value.rows
     assert list(rows["row"]) == [0, 2, 3]
+    assert list(rows["value"]) == ["1962-02-01", "2035-02-01 12:00:00+00:00", "2050-01-03"]
+    with pytest.raises(InputError) as caught:  # something else is wrong as well
+        Announcements.from_frame(frame.replace("amc", "soon"))
+    assert not isinstance(caught.value, CalendarRangeError)
     assert rows["problem"].str.extract(r"lies (\w+)")[0].tolist() == ["before", "after", "after"]
 
 
@@ -803,6 +809,39 @@ def test_find_among_several_kinds():
         events.find("META", "2024-09-25")
     with pytest.raises(NotFoundError, match="guidance"):
         events.find("META", "2024-10-31", kind="guidance")
+
+
+def test_covariates_can_be_added(sample):
+    size = pd.DataFrame({"ln_size": np.arange(1040.0)}, index=range(5, 1045))
+    more = sample.with_covariates(size)
+    assert more.covariates == [*sample.covariates, "ln_size"]
+    assert more.frame["ln_size"].tolist() == list(range(1040))
+    pd.testing.assert_frame_equal(more.timed(), sample.timed())
+    assert "ln_size" not in sample.frame
+    for wrong in (
+        size.iloc[1:],
+        size.rename(columns={"ln_size": "session"}),
+        size.rename(columns={"ln_size": "day_zero"}),
+    ):
+        with pytest.raises(ParameterError):
+            sample.with_covariates(wrong)
+
+
+def test_find_names_the_kinds_there_are():
+    events = Announcements.from_frame(
+        table(("META", "2024-10-30", "amc", "product"), columns="ticker announced_at session kind")
+    )
+    with pytest.raises(NotFoundError, match="Did you mean 'product'") as caught:
+        events.find("META", "2024-10-30", kind="produkt")
+    assert caught.value.parameter == "kind"
+
+
+@pytest.mark.parametrize(
+    "date", [20241030, 45595.0, True, None, "20241030T", "2024-10-30T16:05", pd.NaT, ["2024-10-30"]]
+)
+def test_find_guesses_no_date(sample, date):
+    with pytest.raises(ParameterError, match="no calendar date"):
+        sample.find("META", date)
 
 
 def test_find_prefers_the_date_over_the_day_zero():

@@ -373,6 +373,19 @@ def test_impossible_calendars(arguments, words):
         TradingCalendar(*arguments)
 
 
+@pytest.mark.parametrize("kind", [ValueError, NotImplementedError])
+def test_a_calendar_that_cannot_be_built_is_an_error_of_ours(monkeypatch, kind):
+    """As that of Tel Aviv in some versions of exchange_calendars, or that of Athens beside pandas 3.1."""
+
+    def fails(*_args, **_kwargs):
+        raise kind("Special dates [" + "Timestamp('1990-01-07'), " * 1000 + "] are not sessions.")
+
+    monkeypatch.setattr("research.events.calendar.exchange_calendars.get_calendar", fails)
+    with pytest.raises(ParameterError, match="can build no XWAR") as caught:
+        TradingCalendar("XWAR", start="1991-04-18" if kind is ValueError else "1991-04-19")
+    assert len(str(caught.value)) < 500
+
+
 def test_default_span_is_cut_to_what_is_recorded():
     assert TradingCalendar("XTKS").start == pd.Timestamp("1997-01-01")
     assert pd.Timestamp("1990-01-02") == XNYS.start

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 
 from research.errors import InputError, ParameterError
 from research.market.intraday import Bars
+from research.market.yahoo_bars import yahoo_bars
 from research.resources import sample_directory
 
 NEW_YORK = "America/New_York"
@@ -332,3 +333,17 @@ def test_unknown_time_zones_are_told_with_a_suggestion():
         Bars.from_frame(frame, timezone="America/NewYork")
     with pytest.raises(ParameterError, match="no such time zone"):
         Bars.from_frame(frame, timezone="../../etc/passwd")
+
+
+@pytest.mark.parametrize("minutes", [1, 2, 5, 15])
+@pytest.mark.parametrize(("later", "kept"), [("17s", 0), ("37s", 0), ("60s", 0), ("90s", 0), ("0s", 1)])
+def test_yahoos_price_of_the_moment_is_no_bar(minutes, later, kept):
+    """It is stamped when it was asked for, now and then on a whole minute."""
+    index = pd.date_range("2024-07-03 09:30", "2024-07-03 16:45", freq=f"{minutes}min", tz=NEW_YORK)
+    history = pd.DataFrame({"Close": np.arange(1.0, len(index) + 1), "Volume": 0.0}, index=index.rename("Datetime"))
+    last = index[-1] + pd.Timedelta(minutes=minutes) if kept else index[-1]
+    if minutes == 1 and later == "60s":
+        kept = 1  # the next bar of its own
+    bars = yahoo_bars(pd.concat([history, history.iloc[[-1]].set_axis([last + pd.Timedelta(later)])]))
+    assert bars.step == pd.Timedelta(minutes=minutes)
+    assert len(bars) == len(index) + kept

@@ -397,6 +397,27 @@ def test_percent_factors_are_detected(factors):
     risk_free = factors.assign(RF=0.02)
     with pytest.raises(es.InputError, match="RF has a typical"):
         FactorReturns.from_frame(risk_free)
+    with pytest.raises(es.InputError, match="decimals already"):
+        FactorReturns.from_frame(factors, units="percent")
+
+
+def test_dates_and_codes_of_factors_that_cannot_be_used_are_named(factors):
+    """A stamp with a time of day would meet no session, and -99.99 would pass for a crash."""
+    index = factors.index.to_series().reset_index(drop=True)
+    index[2], index[5], index[7] = index[2] + pd.Timedelta("16h"), index[4], pd.NaT
+    with pytest.raises(es.InputError) as caught:
+        FactorReturns.from_frame(factors.set_axis(pd.DatetimeIndex(index)))
+    assert caught.value.rows[["row", "problem"]].to_numpy().tolist() == [
+        [2, "has a time of day"],
+        [5, "appears twice"],
+        [7, "has no date"],
+    ]
+    percent = 100 * factors
+    percent.loc[factors.index[3], "SMB"] = -99.99
+    percent.loc[factors.index[9], "RF"] = -999
+    with pytest.raises(es.InputError, match="code for a missing value") as caught:
+        FactorReturns.from_frame(percent, units="percent")
+    assert caught.value.rows["row"].tolist() == [f"{factors.index[i]:%Y-%m-%d}" for i in (3, 9)]
 
 
 def test_factor_names_are_understood_and_missing_ones_named(panel, factors):

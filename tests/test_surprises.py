@@ -137,6 +137,15 @@ def test_percentage_surprise_by_hand():
     assert np.isnan(surprises.percentage_surprise(vendor)[4])
     with pytest.raises(es.ParameterError, match="negative floor"):
         surprises.percentage_surprise(frame, floor=float("nan"))
+    with pytest.raises(es.InputError, match="no number") as caught:
+        surprises.percentage_surprise(frame.astype(object).assign(eps_estimate=["1", "n.m.", -1, "0.1", np.inf]))
+    assert caught.value.rows["row"].tolist() == [1, 4]
+
+
+def test_a_vendor_who_divides_by_a_negative_estimate_does_not_turn_a_beat_into_a_miss():
+    frame = pd.DataFrame({"eps_actual": [-0.05, -0.2, 0.08], "eps_estimate": [-0.1, -0.1, 0.08]})
+    vendor = frame.assign(surprise_pct=[-50.5, 99.0, -2.39])
+    np.testing.assert_allclose(surprises.percentage_surprise(vendor), [0.505, -0.99, -0.0239])
 
 
 def test_classes_by_the_dead_band():
@@ -211,7 +220,56 @@ def test_guidance_revision_needs_a_dated_consensus():
     assert surprises.guidance_revision(frame, price)["guidance_revision"][0] == pytest.approx(0.002)
     with pytest.raises(es.InputError, match="cannot be used") as caught:
         surprises.guidance_revision(frame.assign(guidance_low=2.0, guidance_consensus_as_of="2016-01-01T00:00Z"))
-    assert caught.value.rows["row"].tolist() == [0, 1, 0, 1]
+    assert caught.value.rows["row"].tolist() == [0, 0, 1, 1]
+    text = frame.assign(guidance_high=["1.2", "about 1.2"], guidance_consensus_as_of=["2015-01-20", "last week"])
+    with pytest.raises(es.InputError, match="no number") as caught:
+        surprises.guidance_revision(text)
+    assert caught.value.rows["row"].tolist() == [1]
+    with pytest.raises(es.InputError, match="cannot be read") as caught:
+        surprises.guidance_revision(text.assign(guidance_high=1.2))
+    assert caught.value.rows[["row", "column"]].to_numpy().tolist() == [[1, "guidance_consensus_as_of"]]
+    exact = table.assign(announced_at="2015-02-02T16:05:00-05:00", session=None, ticker=["A", "B"])
+    exact["guidance_consensus_as_of"] = ["2015-02-02T21:04:59Z", "2015-02-02T21:05:00Z"]
+    with pytest.raises(es.InputError, match="no earlier") as caught:
+        surprises.guidance_revision(es.Announcements.from_frame(exact).frame)
+    assert caught.value.rows["row"].tolist() == [1]
+
+
+def test_part_of_the_columns_of_guidance_is_no_guidance():
+    announcements = es.Announcements.from_frame(quarterly([1.0, 1.0], guidance_consensus=[1.0, 1.0]))
+    assert "guidance" not in surprises.signals(announcements).columns
+    assert "guidance_revision" not in surprises.table(announcements).columns
+
+
+def test_a_forecast_dated_the_day_of_the_news_may_know_it():
+    """Without a time it cannot be told from one written after the announcement."""
+    table = pd.DataFrame(
+        {
+            "ticker": ["AAA", "BBB"],
+            "announced_at": ["2020-05-05T16:05:00-04:00", "2020-05-05"],
+            "session": "amc",
+            "event_id": ["exact", "dated"],
+        }
+    )
+    frame = es.Announcements.from_frame(table).frame.set_axis(["x", "y"], axis="index")
+    rows = [
+        *((event, "A", "2020-05-05", 9.0) for event in ("exact", "dated")),
+        *((event, "A", "2020-05-04", 1.0) for event in ("exact", "dated")),
+        *((event, "B", "2020-05-05T11:00:00-04:00", 3.0) for event in ("exact", "dated")),
+        *((event, "C", "2020-05-04T23:00:00-04:00", 2.0) for event in ("exact", "dated")),  # the 5th in UTC
+        *((event, "D", "2020-02-05", 4.0) for event in ("exact", "dated")),  # 90 days before
+        *((event, "E", "2020-02-04", 8.0) for event in ("exact", "dated")),
+    ]
+    forecasts = pd.DataFrame(rows, columns=["event_id", "analyst", "forecast_at", "eps"])
+    found = surprises.consensus(forecasts, frame)
+    assert found["eps_estimate"].to_dict() == {"x": 2.5, "y": 2.0}
+    assert found["eps_estimate_count"].to_dict() == {"x": 4, "y": 3}
+    with pytest.raises(es.InputError) as caught:
+        surprises.consensus(forecasts.assign(forecast_at="2020-05-04 12:00", eps=np.nan), frame)
+    assert "UTC offset" in caught.value.rows["problem"][0]
+    with pytest.raises(es.InputError) as caught:
+        surprises.consensus(forecasts.assign(eps=[np.nan, None, *[1.0] * 10]), frame)
+    assert caught.value.rows[["row", "column"]].to_numpy().tolist() == [[0, "eps"], [1, "eps"]]
 
 
 def test_signals_of_metas_evening():

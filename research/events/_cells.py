@@ -24,13 +24,15 @@ PRECISIONS = ("second", "minute", "session", "date")
 _MISSING = frozenset({"", "na", "n/a", "#n/a", "nan", "nat", "null", "none", "<na>", "-", "--"})
 _KIND = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_LEADING_ZERO = re.compile(r"[+-]?0\d")
 _MOMENT = re.compile(
     r"(?P<year>\d{4})(?P<mark>[-/]?)(?P<month>\d\d)(?P=mark)(?P<day>\d\d)"
     r"(?:[Tt ] *(?P<hour>\d\d):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,](?P<fraction>\d{1,9}))?)?"
     r" *(?P<offset>[Zz]|UTC|GMT|[+-]\d\d(?::?\d\d)?)?)?"
 )
 _FORMS = "write 2024-10-30, or 2024-10-30T16:05:00-04:00"
-_YEARS = range(1900, 2201)
+#: Years in which an announcement may lie.
+YEARS = range(1900, 2201)
 _LARGEST_OFFSET = dt.timedelta(hours=15)
 
 
@@ -48,13 +50,6 @@ class Moment:
     date: pd.Timestamp | None = None
     instant: pd.Timestamp | None = None
 
-    @property
-    def precision(self) -> str:
-        """``second`` or ``minute`` of an instant, ``date`` otherwise."""
-        if self.instant is None:
-            return "date"
-        return "minute" if self.instant == self.instant.floor("min") else "second"
-
 
 def is_missing(cell: Any) -> bool:
     """Whether a cell holds nothing: None, NaN, NaT, blank text or a usual code for them."""
@@ -66,6 +61,11 @@ def is_missing(cell: Any) -> bool:
         or cell is pd.NA
         or (isinstance(cell, float | np.floating) and bool(np.isnan(cell)))
     )
+
+
+def shown(cell: Any) -> Any:
+    """A cell as a message may print it."""
+    return None if not isinstance(cell, str) and is_missing(cell) else str(cell)[:80]
 
 
 def ticker(cell: Any) -> str:
@@ -114,8 +114,8 @@ def moment(cell: Any, zone: dt.tzinfo | None) -> Moment | None:
 
 
 def _timestamp(value: dt.date) -> pd.Timestamp:
-    if value.year not in _YEARS:
-        raise CellError(f"the year {value.year} lies outside {_YEARS[0]} to {_YEARS[-1]}")
+    if value.year not in YEARS:
+        raise CellError(f"the year {value.year} lies outside {YEARS[0]} to {YEARS[-1]}")
     return pd.Timestamp(value).as_unit("ns")
 
 
@@ -166,20 +166,20 @@ def _unreadable(text: str) -> str:
     return f"cannot be read as a date or time; {_FORMS}"
 
 
-def instant(cell: Any, zone: dt.tzinfo | None) -> pd.Timestamp | None:
-    """An instant in UTC; a bare date is refused, a missing cell is None."""
+def instant(cell: Any, zone: dt.tzinfo | None) -> Moment | None:
+    """An instant; a bare date is refused, a missing cell is None."""
     found = moment(cell, zone)
     if found is not None and found.instant is None:
         raise CellError(f"a time of day is needed; {_FORMS.partition(', or ')[2]}")
-    return None if found is None else found.instant
+    return found
 
 
-def bare_date(cell: Any) -> pd.Timestamp | None:
+def bare_date(cell: Any) -> Moment | None:
     """A calendar date without time and offset; a missing cell is None."""
-    found = moment(cell, None)
+    found = moment(cell, dt.UTC)
     if found is not None and found.date is None:
         raise CellError("a bare date is expected, without time and offset")
-    return None if found is None else found.date
+    return found
 
 
 def number(cell: Any) -> float:
@@ -242,7 +242,7 @@ def text(cell: Any) -> str | None:
     return found
 
 
-def plain_numbers(cells: list[str]) -> bool:
-    """Whether a text column is numeric throughout; codes with leading zeros are not numbers."""
-    present = [cell.strip() for cell in cells if not is_missing(cell)]
-    return bool(present) and all(_NUMBER.fullmatch(cell) and not re.match(r"[+-]?0\d", cell) for cell in present)
+def is_plain_number(text: str) -> bool:
+    """Whether text is a number throughout; a code with leading zeros is not."""
+    digits = text.strip()
+    return bool(_NUMBER.fullmatch(digits)) and not _LEADING_ZERO.match(digits)

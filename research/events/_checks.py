@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 import zoneinfo
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from research.errors import CalendarRangeError, ParameterError, nearest
 from research.events import _cells
+from research.events._columns import Columns, Moments, Stamps, nat
+from research.events._iso import MINUTE
 from research.events._tables import Findings
 from research.events.calendar import TradingCalendar
 
@@ -107,37 +109,34 @@ def checked_rows(
         ``timing``, ``day_zero``, ``assumed``; NaT for rows of unknown timing and for rows
         with findings.
     """
-    cells = {str(name): list(frame[name]) for name in frame.columns}
-    n_rows = len(frame)
-
-    def read(column: str, reader: Callable[[Any], Any], default: Any = None) -> list[Any]:
-        return findings.read(column, cells.get(column, [None] * n_rows), reader, default)
-
-    table = {
-        "ticker": [aliases.get(name, name) for name in read("ticker", _cells.ticker, "")],
-        "kind": read("kind", _cells.kind, ""),
-        "exchange": read("exchange", _exchange, ""),
-        "session": read("session", _cells.session_flag),
-        "call_at": _utc(read("call_at", partial(_cells.instant, zone=zone))),
-        "fiscal_period": read("fiscal_period", _cells.text),
-        **{name: np.array(read(name, _cells.number, np.nan)) for name in NUMBERS},
+    columns = Columns(frame, findings, zone)
+    tickers = columns.values("ticker", _cells.ticker, "")
+    table: dict[str, Any] = {
+        "ticker": np.array([aliases.get(name, name) for name in tickers], dtype=object) if aliases else tickers,
+        "kind": columns.values("kind", _cells.kind, ""),
+        "exchange": columns.values("exchange", _exchange, ""),
+        "session": columns.values("session", _cells.session_flag),
+        "call_at": in_utc(columns.instants("call_at")),
+        "fiscal_period": columns.values("fiscal_period", _cells.text),
+        **{name: columns.numbers(name) for name in NUMBERS},
     }
-    moments = read("announced_at", partial(_cells.moment, zone=zone))
-    dates = read("announced_on", _cells.bare_date)
-    precision = "announced_at_precision" if "announced_at_precision" in cells else "precision"
-    table.update(when(table, moments, dates, read(precision, _cells.precision), findings))
-    table["estimate_as_of"] = as_of(table, read("estimate_as_of", partial(_cells.moment, zone=zone)), findings)
-    given_ids = read("event_id", _cells.text)
+    moments, dates = columns.moments("announced_at"), columns.dates("announced_on")
+    precision = "announced_at_precision" if "announced_at_precision" in columns else "precision"
+    table.update(when(table, moments, dates, columns.values(precision, _cells.precision), findings))
+    table["estimate_as_of"] = as_of(table, columns.moments("estimate_as_of"), findings)
+    given_ids = columns.values("event_id", _cells.text)
 
-    typed = _typed(table)
-    placed = _place_valid(typed, findings)
+    for name in ("session", "fiscal_period"):
+        # None, not NaN, marks an absent flag or period, whatever strings are made of.
+        table[name] = pd.Series(table[name], dtype=object)
+    typed = pd.DataFrame({name: table[name] for name in ("announced_at", "announced_on", "session")})
+    placed = _place_valid(typed, table["exchange"], findings)
     _contradictions(typed, placed, findings)
-    typed["event_id"] = _identify(typed, placed, given_ids, findings)
-    typed["status"] = [findings.status(row) for row in range(n_rows)]
-    typed["detail"] = [findings.detail(row) for row in range(n_rows)]
-    kept = [name for name in COLUMNS if name in typed and (name not in _OPTIONAL or name in cells)]
-    covariates = frame[[name for name in frame.columns if name not in KNOWN]]
-    return pd.concat([typed[kept], covariates.reset_index(drop=True)], axis="columns"), placed
+    table["event_id"] = _identify(table, placed, given_ids, findings)
+    table["status"], table["detail"] = findings.verdicts()
+    kept = [name for name in COLUMNS if name in table and (name not in _OPTIONAL or name in columns)]
+    covariates = frame[[name for name in frame.columns if name not in KNOWN]].reset_index(drop=True)
+    return pd.concat([pd.DataFrame({name: table[name] for name in kept}), covariates], axis="columns"), placed
 
 
 def place(table: pd.DataFrame, calendar: TradingCalendar, unknown_timing: str = "exclude") -> pd.DataFrame:
@@ -201,85 +200,109 @@ def _exchange(cell: Any) -> str:
     try:
         return TradingCalendar(cell.strip() if isinstance(cell, str) else cell).code
     except ParameterError as error:
-        raise _cells.CellError(f"{error.problem}. {error.remedy or ''}".strip()) from error
+        remedy = f". {error.remedy}" if error.remedy else ""
+        raise _cells.CellError(f"{error.problem}; allowed: {error.allowed}{remedy}") from error
 
 
-def _utc(moments: list[pd.Timestamp | None]) -> pd.DatetimeIndex:
-    plain = [np.datetime64("NaT", "ns") if m is None else m.tz_localize(None).to_datetime64() for m in moments]
-    return pd.DatetimeIndex(np.array(plain, dtype="M8[ns]")).tz_localize("UTC")
+def in_utc(instants: Stamps) -> pd.DatetimeIndex:
+    """Index in UTC of instants on the clock of UTC."""
+    return pd.DatetimeIndex(instants).tz_localize("UTC")
 
 
 def when(
-    table: dict[str, Any],
-    moments: list[_cells.Moment | None],
-    given_dates: list[pd.Timestamp | None],
-    given_precisions: Sequence[str | None],
-    findings: Findings,
+    table: Mapping[str, Any], moments: Moments, given: Moments, precisions: NDArray[Any], findings: Findings
 ) -> dict[str, Any]:
     """``announced_at``, ``announced_on`` and ``precision`` of each row.
 
-    ``table`` holds the lists ``exchange`` and ``session``. A date given beside a missing
-    time stands in for it; beside a time it must agree.
+    Parameters
+    ----------
+    table : mapping
+        Holds the arrays ``exchange`` and ``session``.
+    moments, given : Moments
+        The columns ``announced_at`` and ``announced_on``. A date stands in for a missing
+        time; beside a time or another date it must agree.
+    precisions : ndarray of str or None
+        As given.
+    findings : Findings
     """
-    instants, dates, precisions = [], [], []
-    for row, (moment, given, precision) in enumerate(zip(moments, given_dates, given_precisions, strict=True)):
-        if moment is None:
-            moment = _cells.Moment(date=given)
-            if given is None and row not in findings:
-                findings.add(row, "announced_at", None, "is missing")
-        date, instant = moment.date, moment.instant
-        if instant is not None:
-            date = _local_date(instant, table["exchange"][row])
-            if given is not None and given != date:
-                findings.add(row, "announced_on", f"{given:%Y-%m-%d}", f"announced_at falls on {date:%Y-%m-%d}")
-        elif precision in ("minute", "second") and date is not None:
-            findings.add(row, "announced_at", f"{date:%Y-%m-%d}", f"a bare date, but its precision is {precision}")
-        flagged = "session" if table["session"][row] else "date"
-        precisions.append(precision or (flagged if instant is None else moment.precision))
-        # Known to the day only: the time of day is a placeholder and says nothing.
-        instants.append(None if precision == "date" else instant)
-        dates.append(np.datetime64("NaT") if date is None else date.to_datetime64())
+    exact = ~np.isnat(moments.instants)
+    dates = np.where(exact, local_dates(moments.instants, table["exchange"]), moments.dates)
+    missing = np.isnat(dates) & np.isnat(given.dates) & ~moments.refused & ~given.refused
+    for row in np.flatnonzero(missing).tolist():
+        findings.add(row, "announced_at", None, "is missing")
+    unlike = ~np.isnat(dates) & ~np.isnat(given.dates) & (dates != given.dates)
+    for row in np.flatnonzero(unlike).tolist():
+        problem = f"announced_at falls on {_day(dates[row])}"
+        findings.add(row, "announced_on", _day(given.dates[row]), problem)
+    dates = np.where(np.isnat(dates) & ~exact, given.dates, dates)
+    inexact = ~exact & ~np.isnat(dates) & np.isin(precisions, ("minute", "second"))
+    for row in np.flatnonzero(inexact).tolist():
+        problem = f"a bare date, but its precision is {precisions[row]}"
+        findings.add(row, "announced_at", _day(dates[row]), problem)
+    whole = moments.instants.view(np.int64) % MINUTE == 0
+    flagged = np.array([flag is not None for flag in table["session"]])
+    found = np.select([exact & whole, exact, flagged], ["minute", "second", "session"], "date")
+    stated = np.array([precision is not None for precision in precisions])
+    # Known to the day only: the time of day is a placeholder and says nothing.
+    known = exact & (precisions != "date")
     return {
-        "announced_at": _utc(instants),
-        "announced_on": pd.DatetimeIndex(np.array(dates, dtype="M8[ns]")),
-        "precision": precisions,
+        "announced_at": in_utc(np.where(known, moments.instants, np.datetime64("NaT", "ns"))),
+        "announced_on": pd.DatetimeIndex(dates),
+        "precision": np.where(stated, precisions, found),
     }
 
 
-def _local_date(instant: pd.Timestamp, exchange: str) -> pd.Timestamp:
-    zone = TradingCalendar(exchange or DEFAULT_EXCHANGE).timezone
-    return instant.tz_convert(zone).tz_localize(None).normalize()
+def _day(date: np.datetime64) -> str:
+    return str(date)[:10]
 
 
-def as_of(table: dict[str, Any], moments: list[_cells.Moment | None], findings: Findings) -> pd.DatetimeIndex:
-    """Instants of the estimates, a bare date at its local midnight; notes those too late."""
-    instants: list[pd.Timestamp | None] = []
-    for row, moment in enumerate(moments):
-        if moment is None:
-            instants.append(None)
-            continue
-        exchange, announced = table["exchange"][row] or DEFAULT_EXCHANGE, table["announced_at"][row]
-        instant: Any = moment.instant
-        if instant is None and moment.date is not None:
-            instant = moment.date.tz_localize(TradingCalendar(exchange).timezone).tz_convert("UTC")
-        if instant > announced or _local_date(instant, exchange) > table["announced_on"][row]:
-            findings.add(row, "estimate_as_of", str(instant), "is after the announcement")
-        instants.append(instant)
-    return _utc(instants)
+def _by_exchange(exchanges: NDArray[Any]) -> Iterator[tuple[TradingCalendar, NDArray[np.intp]]]:
+    """Calendar and rows of each exchange; unreadable ones count as the default."""
+    codes, names = pd.factorize(exchanges)
+    for code, name in enumerate(names):
+        yield TradingCalendar(name or DEFAULT_EXCHANGE), np.flatnonzero(codes == code)
 
 
-def _typed(table: dict[str, Any]) -> pd.DataFrame:
-    # None, not NaN, marks an absent flag or period, whatever strings are made of.
-    kept = {name: pd.Series(table[name], dtype=object) for name in ("session", "fiscal_period")}
-    return pd.DataFrame({**table, **kept})
+def local_dates(instants: Stamps, exchanges: NDArray[Any]) -> Stamps:
+    """Date of each instant at its exchange; NaT where there is none. Shape (n,)."""
+    found = nat(len(instants))
+    for calendar, places in _by_exchange(exchanges):
+        rows = places[~np.isnat(instants[places])]
+        local = in_utc(instants[rows]).tz_convert(calendar.timezone)
+        found[rows] = local.tz_localize(None).normalize().to_numpy()
+    return found
 
 
-def _place_valid(table: pd.DataFrame, findings: Findings) -> pd.DataFrame:
+def beginnings(moments: Moments, exchanges: NDArray[Any]) -> pd.DatetimeIndex:
+    """Instants of moments in UTC, a bare date at the beginning of its local day. Shape (n,)."""
+    instants = moments.instants.copy()
+    for calendar, places in _by_exchange(exchanges):
+        bare = places[~np.isnat(moments.dates[places])]
+        days = pd.DatetimeIndex(moments.dates[bare])
+        # Some zones skip midnight on the day that summer time begins.
+        begins = days.tz_localize(calendar.timezone, ambiguous=np.ones(len(bare), bool), nonexistent="shift_forward")
+        instants[bare] = begins.tz_convert("UTC").tz_localize(None).to_numpy()
+    return in_utc(instants)
+
+
+def as_of(
+    table: Mapping[str, Any], moments: Moments, findings: Findings, column: str = "estimate_as_of"
+) -> pd.DatetimeIndex:
+    """Instants of the estimates, a bare date at the beginning of its local day; notes those too late."""
+    found = beginnings(moments, table["exchange"])
+    announced, on = (pd.DatetimeIndex(table[name]) for name in ("announced_at", "announced_on"))
+    days = pd.DatetimeIndex(local_dates(found.tz_localize(None).to_numpy(), table["exchange"]))
+    for row in np.flatnonzero(np.asarray(found > announced) | np.asarray(days > on)).tolist():
+        findings.add(row, column, str(found[row]), "is after the announcement")
+    return found
+
+
+def _place_valid(table: pd.DataFrame, exchanges: NDArray[Any], findings: Findings) -> pd.DataFrame:
     """Place the rows without findings, each on its own exchange; note those outside its span."""
     placed = nowhere(table.index)
-    valid = table[[row not in findings for row in table.index]]
-    for code, rows in valid.groupby("exchange", sort=False):
-        calendar = TradingCalendar(str(code))
+    valid = ~findings.faulty()
+    for calendar, places in _by_exchange(exchanges):
+        rows = table.iloc[places[valid[places]]]
         while True:
             try:
                 found = place(rows, calendar)
@@ -287,8 +310,10 @@ def _place_valid(table: pd.DataFrame, findings: Findings) -> pd.DataFrame:
             except CalendarRangeError as error:
                 # Once for instants, once for dates with a flag, once for those without.
                 for row, _, value, problem in error.rows.itertuples(index=False):
-                    findings.add(row, "announced_at", value, f"lies {problem} ({code})")
+                    findings.add(row, "announced_at", value, f"lies {problem} ({calendar.code})", out_of_range=True)
                 rows = rows.drop(index=list(error.rows["row"]))
+        if len(found) == len(placed):
+            return found
         placed.loc[found.index] = found
     return placed
 
@@ -310,42 +335,50 @@ def _contradictions(table: pd.DataFrame, placed: pd.DataFrame, findings: Finding
         placed.loc[row, "day_zero"] = pd.NaT
 
 
-def _identify(table: pd.DataFrame, placed: pd.DataFrame, given: list[str | None], findings: Findings) -> list[str]:
+def _identify(table: Mapping[str, Any], placed: pd.DataFrame, given: NDArray[Any], findings: Findings) -> list[str]:
     """Identifier of each row; notes rows that repeat an earlier one."""
-    first: dict[tuple[Any, ...], int] = {}
-    names: list[str] = []
-    rows = zip(table["ticker"], table["kind"], table["announced_on"], placed["day_zero"], strict=True)
-    for row, (ticker, kind, date, day) in enumerate(rows):
-        known = day is not pd.NaT
-        stamp = day if known else date
-        text = "undated" if stamp is pd.NaT else f"{stamp:%Y-%m-%d}"
-        names.append(given[row] or f"{ticker or 'unnamed'}-{kind or 'unknown'}-{text}")
-        if row in findings:
-            continue
-        day_name = f"day zero {text}" if known else f"date {text} of unknown timing"
-        keys: list[tuple[tuple[Any, ...], str, Any]] = [
-            ((ticker, kind, known, text), "ticker", f"same ticker, kind and {day_name} as row ")
-        ]
-        if given[row]:
-            keys.append(((given[row],), "event_id", "same event_id as row "))
-        for key, column, problem in keys:
-            earlier = first.setdefault(key, row)
-            if earlier != row:
-                value = ticker if column == "ticker" else given[row]
-                findings.add_repeat(row, column, value, f"{problem}{findings.labels[earlier]}")
+    known = placed["day_zero"].notna().to_numpy()
+    stamps = np.where(known, placed["day_zero"].to_numpy(), table["announced_on"].to_numpy())
+    (firm, firms), (kind, kinds), (day, days) = map(pd.factorize, (table["ticker"], table["kind"], stamps))
+    # The last element is that of code -1.
+    texts = np.array([*pd.DatetimeIndex(days).strftime("%Y-%m-%d"), "undated"], dtype=object)[day]
+    valid = ~findings.faulty()
+    series = firm * len(kinds) + kind
+    for row, earlier in _repeats((series * 2 + known) * (len(days) + 1) + day, valid):
+        text = f"day zero {texts[row]}" if known[row] else f"date {texts[row]} of unknown timing"
+        problem = f"same ticker, kind and {text} as row {findings.labels[earlier]}"
+        findings.add_repeat(row, "ticker", table["ticker"][row], problem)
+    codes, _ = pd.factorize(given)
+    for row, earlier in _repeats(codes, valid & (codes >= 0)):
+        findings.add_repeat(row, "event_id", given[row], f"same event_id as row {findings.labels[earlier]}")
+    prefixes = np.array([f"{a or 'unnamed'}-{b or 'unknown'}-" for a in firms for b in kinds], dtype=object)
+    names = np.where(codes >= 0, given, prefixes[series] + texts)
     # A name that the caller gave to a valid row is his; the others make way.
-    rank = [(row in findings, given[row] is None) for row in range(len(names))]
-    return _unique(names, rank)
+    return _unique(names.tolist(), findings.faulty(), codes < 0)
 
 
-def _unique(names: list[str], rank: list[tuple[bool, bool]]) -> list[str]:
-    """Names with ``-2``, ``-3`` ... where taken; lower ranks choose first."""
+def _repeats(key: NDArray[np.int64], valid: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Rows whose key an earlier valid row has, each with the first such row."""
+    rows = np.flatnonzero(valid)
+    again = pd.Series(key[rows]).duplicated().to_numpy()
+    if not again.any():
+        return []
+    _, first, group = np.unique(key[rows], return_index=True, return_inverse=True)
+    return list(zip(rows[again].tolist(), rows[first[group[again]]].tolist(), strict=True))
+
+
+def _unique(names: list[str], *last: NDArray[np.bool_]) -> list[str]:
+    """Names with ``-2``, ``-3`` ... where taken; the rows marked in ``last`` choose last."""
+    if len(set(names)) == len(names):
+        return names
     result, taken = list(names), set()
-    for row in sorted(range(len(names)), key=rank.__getitem__):
-        copy, name = 1, names[row]
+    copies: dict[str, int] = {}
+    for row in np.lexsort(last[::-1]).tolist():
+        name, copy = names[row], copies.get(names[row], 1)
         while name in taken:
             copy += 1
             name = f"{names[row]}-{copy}"
         taken.add(name)
+        copies[names[row]] = copy
         result[row] = name
     return result

@@ -7,7 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from research.errors import InputError, ParameterError, offences
+from research.errors import InputError, ParameterError
+from research.events._checks import as_of, beginnings, local_dates
+from research.events._columns import Columns
+from research.events._tables import Findings, row_labels
 
 _EPS_COLUMNS = ("eps_actual", "eps_estimate", "eps_estimate_sd", "guidance_low", "guidance_high", "guidance_consensus")
 
@@ -19,6 +22,30 @@ def require(frame: pd.DataFrame, names: Sequence[str], remedy: str) -> None:
         raise InputError(f"no column {' and '.join(missing)}", parameter="frame", remedy=remedy)
 
 
+def figures(frame: pd.DataFrame, *names: str) -> list[pd.Series]:
+    """Columns of a table as numbers, NaN where missing.
+
+    Raises
+    ------
+    InputError
+        Every cell that is no finite number, in one error.
+    """
+    columns, findings = _columns(frame)
+    read = [pd.Series(columns.numbers(name), index=frame.index, name=name) for name in names]
+    _refuse(findings, f"of {len(frame)} rows hold what is no number")
+    return read
+
+
+def _columns(frame: pd.DataFrame) -> tuple[Columns, Findings]:
+    findings = Findings(row_labels(frame))
+    return Columns(frame, findings, None), findings
+
+
+def _refuse(findings: Findings, problem: str) -> None:
+    if len(findings):
+        raise findings.error(f"{len(findings)} {problem}", "Correct them, or leave the cells empty.")
+
+
 def consensus(forecasts: pd.DataFrame, frame: pd.DataFrame, *, days: int = 90) -> pd.DataFrame:
     """Median, spread and number of the analysts' latest forecasts before each announcement.
 
@@ -26,7 +53,7 @@ def consensus(forecasts: pd.DataFrame, frame: pd.DataFrame, *, days: int = 90) -
     ----------
     forecasts : DataFrame
         One row a forecast: ``event_id`` of the announcement it is for, ``analyst``,
-        ``forecast_at`` (UTC instant or date) and ``eps``.
+        ``forecast_at`` (an instant with its offset, or a bare date at the exchange) and ``eps``.
     frame : DataFrame
         ``Announcements.frame``.
     days : int, default 90
@@ -36,45 +63,49 @@ def consensus(forecasts: pd.DataFrame, frame: pd.DataFrame, *, days: int = 90) -
     -------
     DataFrame indexed like ``frame``
         ``eps_estimate`` (median), ``eps_estimate_sd`` (divisor n-1), ``eps_estimate_count``
-        and ``estimate_as_of`` (latest forecast used). Only forecasts made strictly before
-        the instant count; where only the date is known, those of earlier dates.
+        and ``estimate_as_of`` (latest forecast used, UTC). Only forecasts made strictly before
+        the instant count; where only a date is known on either side, those of earlier dates.
 
     Raises
     ------
     InputError
-        Missing columns, forecasts without a date or number.
+        Missing columns; forecasts without an instant or a number, every row named.
     """
     require(forecasts, ("event_id", "analyst", "forecast_at", "eps"), "One row a forecast.")
-    at = pd.to_datetime(forecasts["forecast_at"], utc=True, errors="coerce")
-    eps = pd.to_numeric(forecasts["eps"], errors="coerce")
-    bad = at.isna() | ~np.isfinite(eps)
-    if bad.any():
-        raise InputError(
-            f"{int(bad.sum())} forecasts without an instant or a number",
-            parameter="forecasts",
-            rows=offences(
-                (label, "forecast_at, eps", f"{when}, {value}", "cannot be read")
-                for label, when, value in forecasts.loc[bad, ["forecast_at", "eps"]].itertuples()
-            ),
-        )
-    limit = frame["announced_at"].fillna(frame["announced_on"].dt.tz_localize("UTC"))
-    limits = pd.Series(limit.to_numpy(), index=frame["event_id"].to_numpy())
-    own = pd.DatetimeIndex(pd.to_datetime(forecasts["event_id"].map(limits), utc=True))
-    made = pd.DatetimeIndex(at)
-    kept = (made < own) & (made >= own - pd.Timedelta(days=days))
-    known = pd.DataFrame({"event_id": forecasts["event_id"], "analyst": forecasts["analyst"], "at": at, "eps": eps})
-    latest = known[kept].sort_values("at", kind="stable").drop_duplicates(["event_id", "analyst"], keep="last")
-    groups = latest.groupby("event_id")
-    table_ = pd.DataFrame(
+    require(frame, ("event_id", "announced_at", "announced_on", "exchange"), "Pass Announcements.frame.")
+    columns, findings = _columns(forecasts)
+    made, eps = columns.moments("forecast_at"), columns.numbers("eps")
+    for name, missing in (
+        ("forecast_at", np.isnat(made.instants) & np.isnat(made.dates)),
+        ("eps", np.isnan(eps)),
+    ):
+        for row in np.flatnonzero(missing & ~findings.faulty()).tolist():
+            findings.add(row, name, None, "is missing")
+    _refuse(findings, f"of {len(forecasts)} forecasts without an instant or a number")
+    place = pd.Index(frame["event_id"]).get_indexer(pd.Index(forecasts["event_id"]))
+    found = np.flatnonzero(place >= 0)
+    rows, made = place[found], made.take(found)
+    exchange, on = frame["exchange"].to_numpy(dtype=object)[rows], frame["announced_on"].to_numpy()[rows]
+    at, announced = beginnings(made, exchange), pd.DatetimeIndex(frame["announced_at"])[rows]
+    date = np.where(np.isnat(made.dates), local_dates(made.instants, exchange), made.dates)
+    # Dated the day of the news without a time, a forecast may have been written after it.
+    exact = np.asarray(announced.notna()) & ~np.isnat(made.instants)
+    kept = np.where(exact, np.asarray(at < announced), date < on) & (date >= on - np.timedelta64(days, "D"))
+    known = pd.DataFrame(
+        {"place": rows, "analyst": forecasts["analyst"].to_numpy()[found], "at": at, "eps": eps[found]}
+    )
+    latest = known[kept].sort_values("at", kind="stable").drop_duplicates(["place", "analyst"], keep="last")
+    groups = latest.groupby("place")
+    table = pd.DataFrame(
         {
             "eps_estimate": groups["eps"].median(),
             "eps_estimate_sd": groups["eps"].std(ddof=1),
             "eps_estimate_count": groups["eps"].size(),
             "estimate_as_of": groups["at"].max(),
         }
-    ).reindex(frame["event_id"])
-    table_["eps_estimate_count"] = table_["eps_estimate_count"].fillna(0).astype(int)
-    return table_.set_index(frame.index)
+    ).reindex(range(len(frame)))
+    table["eps_estimate_count"] = table["eps_estimate_count"].fillna(0).astype(int)
+    return table.set_axis(frame.index, axis="index")
 
 
 def guidance_revision(frame: pd.DataFrame, price: pd.Series | None = None) -> pd.DataFrame:
@@ -103,16 +134,20 @@ def guidance_revision(frame: pd.DataFrame, price: pd.Series | None = None) -> pd
         Low above high, or a consensus dated after the announcement; every row is named.
     """
     names = ("guidance_low", "guidance_high", "guidance_consensus", "guidance_consensus_as_of")
-    require(frame, names, "See the docstring.")
-    low, high, before = (frame[name].astype(float) for name in names[:3])
-    as_of = pd.to_datetime(frame[names[3]], utc=True)
-    limit = frame["announced_at"].fillna((frame["announced_on"] + pd.Timedelta(days=1)).dt.tz_localize("UTC"))
-    bad = [(row, names[0], low[row], "lies above guidance_high") for row in frame.index[low > high]]
-    bad += [(row, names[3], as_of[row], "lies after the announcement") for row in frame.index[as_of >= limit]]
-    if bad:
-        raise InputError("guidance that cannot be used", parameter="frame", rows=offences(bad))
+    require(frame, (*names, "announced_at", "announced_on", "exchange"), "Pass Announcements.frame with them.")
+    low, high, before = figures(frame, *names[:3])
+    columns, findings = _columns(frame)
+    dated = columns.moments(names[3])
+    for row in np.flatnonzero(low > high).tolist():
+        findings.add(row, names[0], low.iloc[row], "lies above guidance_high")
+    found = as_of(
+        {name: frame[name] for name in ("exchange", "announced_at", "announced_on")}, dated, findings, names[3]
+    )
+    for row in np.flatnonzero(np.asarray(found == pd.DatetimeIndex(frame["announced_at"]))).tolist():
+        findings.add(row, names[3], str(found[row]), "is no earlier than the announcement")
+    _refuse(findings, f"of {len(frame)} rows of guidance cannot be used")
     scale = before.abs() if price is None else price
-    scale = scale.where((scale > 0) & as_of.notna())
+    scale = scale.where((scale > 0) & ~(np.isnat(dated.instants) & np.isnat(dated.dates)))
     return pd.DataFrame(
         {"guidance_revision": ((low + high) / 2 - before) / scale, "guidance_width": (high - low) / scale}
     )
@@ -152,6 +187,6 @@ def on_one_basis(frame: pd.DataFrame, actions: pd.DataFrame) -> pd.DataFrame:
     changed = frame.copy()
     for name in _EPS_COLUMNS:
         if name in changed.columns:
-            changed[name] = changed[name].astype(float) / divisor
+            changed[name] = figures(changed, name)[0] / divisor
     changed["eps_split_divisor"] = divisor
     return changed

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from research.errors import InputError, offences
+from research.errors import InputError, ParameterError, offences
+from research.events import _iso
 
 #: Years accepted; nanoseconds reach from 1677 to 2262.
 _YEARS = range(1700, 2201)
@@ -23,7 +24,7 @@ def is_scalar(values: Any) -> bool:
     return isinstance(values, str | dt.date | np.datetime64)
 
 
-def instants(values: Any) -> tuple[pd.DatetimeIndex, list[Any]]:
+def instants(values: Any) -> tuple[pd.DatetimeIndex, pd.Index]:
     """Tz-aware instants in UTC, and the labels by which an error names their rows.
 
     Parameters
@@ -35,7 +36,7 @@ def instants(values: Any) -> tuple[pd.DatetimeIndex, list[Any]]:
     -------
     DatetimeIndex of shape (n,)
         ``datetime64[ns, UTC]``.
-    list
+    Index
         Series index labels, else positions.
 
     Raises
@@ -46,6 +47,9 @@ def instants(values: Any) -> tuple[pd.DatetimeIndex, list[Any]]:
     cells, labels = _cells(values)
     if isinstance(cells, pd.DatetimeIndex) and cells.tz is not None and _fits(cells):
         return cells.tz_convert("UTC").as_unit("ns"), labels
+    usual = _usual(cells)
+    if usual is not None and usual.tz is not None:
+        return usual, labels
     read = [_moment(cell) for cell in cells]
     problems = [problem or (None if moment.tz is not None else "has no UTC offset") for moment, problem in read]
     refuse(
@@ -58,7 +62,7 @@ def instants(values: Any) -> tuple[pd.DatetimeIndex, list[Any]]:
     return _index([moment.tz_convert("UTC") for moment, _ in read]).tz_localize("UTC"), labels
 
 
-def dates(values: Any, column: str) -> tuple[pd.DatetimeIndex, list[Any]]:
+def dates(values: Any, column: str) -> tuple[pd.DatetimeIndex, pd.Index]:
     """Tz-naive midnights, and the labels by which an error names their rows.
 
     Parameters
@@ -71,7 +75,7 @@ def dates(values: Any, column: str) -> tuple[pd.DatetimeIndex, list[Any]]:
     Returns
     -------
     DatetimeIndex of shape (n,)
-    list
+    Index
         Series index labels, else positions.
 
     Raises
@@ -82,6 +86,9 @@ def dates(values: Any, column: str) -> tuple[pd.DatetimeIndex, list[Any]]:
     cells, labels = _cells(values)
     if isinstance(cells, pd.DatetimeIndex) and cells.tz is None and _fits(cells) and cells.is_normalized:
         return cells.as_unit("ns"), labels
+    usual = _usual(cells)
+    if usual is not None and usual.tz is None and usual.is_normalized:
+        return usual, labels
     read = [_moment(cell) for cell in cells]
     problems = [problem or _not_a_date(moment) for moment, problem in read]
     refuse(
@@ -92,6 +99,36 @@ def dates(values: Any, column: str) -> tuple[pd.DatetimeIndex, list[Any]]:
         remedy="Use the calendar date at the exchange, without a time and without an offset.",
     )
     return _index([moment for moment, _ in read]), labels
+
+
+def chosen(flags: Any, labels: pd.Index, allowed: tuple[str, ...]) -> np.ndarray:
+    """One of some flags for each row, shape (n,); a single one stands for all.
+
+    Raises
+    ------
+    InputError
+        Anything else than ``allowed``; every row is named.
+    ParameterError
+        Another number of flags than of rows.
+    """
+    given = [flags] * len(labels) if isinstance(flags, str) or flags is None else list(flags)
+    if len(given) != len(labels):
+        raise ParameterError(
+            f"{len(given)} flags for {len(labels)} dates", parameter="flags", allowed="one flag, or one a date"
+        )
+    wrong = [not (isinstance(flag, str) and flag in allowed) for flag in given]
+    if any(wrong):
+        refuse(
+            (
+                (label, "flag", flag, "is no session flag" if bad else None)
+                for label, flag, bad in zip(labels, given, wrong, strict=True)
+            ),
+            len(given),
+            "session flags",
+            allowed=", ".join(allowed),
+            remedy="Leave rows of unknown timing out, or choose a policy for them.",
+        )
+    return np.array(given, dtype=object)
 
 
 def refuse(
@@ -108,15 +145,44 @@ def refuse(
         )
 
 
-def _cells(values: Any) -> tuple[Any, list[Any]]:
+def _cells(values: Any) -> tuple[Any, pd.Index]:
     if is_scalar(values) or values is None:
         values = [values]
-    labels = list(values.index) if isinstance(values, pd.Series) else None
+    labels = values.index if isinstance(values, pd.Series) else None
     if not isinstance(values, pd.Index):
         typed = isinstance(values, pd.Series | np.ndarray) and values.dtype.kind == "M"
         # Kept as objects: pandas would read naive times as UTC once offsets are mixed.
         values = pd.Index(values) if typed else pd.Index(list(values), dtype=object)
-    return values, list(range(len(values))) if labels is None else labels
+    return values, pd.RangeIndex(len(values)) if labels is None else labels
+
+
+def _usual(cells: pd.Index) -> pd.DatetimeIndex | None:
+    """Cells of one usual kind as a whole; None where it takes a look at each of them.
+
+    Aware datetimes, or text of a usual layout, with an offset throughout or nowhere.
+    """
+    if cells.dtype != object or not len(cells):
+        return None
+    kinds = set(map(type, cells))
+    if kinds == {str}:
+        read = _iso.times(cells.to_numpy(), _YEARS)
+        naive = read.offset == _iso.NOTHING
+        if (read.wall == _iso.NOTHING).any() or (naive.any() and not naive.all()):
+            return None
+        plain = pd.DatetimeIndex((read.wall - np.where(naive, 0, read.offset)).view("M8[ns]"))
+        return plain if naive.all() else plain.tz_localize("UTC")
+    if not kinds <= {dt.datetime, pd.Timestamp} or any(cell.tzinfo is None for cell in cells):
+        return None
+    try:
+        if kinds == {pd.Timestamp}:
+            found = pd.DatetimeIndex(np.fromiter((cell.value for cell in cells), "M8[ns]", len(cells)), tz="UTC")
+        elif any(cell.fold for cell in cells):  # which pandas may read as the other of two equal hours
+            return None
+        else:
+            found = pd.DatetimeIndex(pd.to_datetime(cells, utc=True)).as_unit("ns")
+    except (ValueError, OverflowError):  # years out of bounds: each cell is looked at, and named
+        return None
+    return found if _fits(found) else None
 
 
 def _moment(cell: Any) -> tuple[Any, str | None]:
@@ -136,7 +202,7 @@ def _moment(cell: Any) -> tuple[Any, str | None]:
 
 def _fits(cells: pd.DatetimeIndex) -> bool:
     """Whether no value is missing and every year can be held in nanoseconds."""
-    return not cells.hasnans and (cells.empty or (cells.year.min() in _YEARS and cells.year.max() in _YEARS))
+    return not cells.hasnans and (cells.empty or (cells.min().year in _YEARS and cells.max().year in _YEARS))
 
 
 def _not_a_date(moment: pd.Timestamp) -> str | None:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from research.errors import InputError
 from research.events import _cells
 from research.events._checks import DEFAULT_EXCHANGE, as_of, when
+from research.events._columns import Columns
 from research.events._tables import Findings, row_labels, with_known_names
 
 REQUIRED = ("ticker", "announced_at", "metric")
@@ -60,38 +59,30 @@ def checked_metrics(
     """
     frame = with_known_names(frame, None, what="metrics", required=REQUIRED, known=COLUMNS)
     findings = Findings(row_labels(frame))
-    cells = {str(name): list(frame[name]) for name in frame.columns}
-    absent = [None] * len(frame)
-
-    def read(column: str, reader: Any, default: Any = None) -> list[Any]:
-        return findings.read(column, cells.get(column, absent), reader, default)
-
-    tickers = [aliases.get(name, name) for name in read("ticker", _cells.ticker, "")]
+    columns = Columns(frame, findings, zone)
+    tickers = [aliases.get(name, name) for name in columns.values("ticker", _cells.ticker, "")]
     exchanges = dict(zip(events["ticker"], events["exchange"], strict=True))
+    absent = np.full(len(frame), None, dtype=object)
     table: dict[str, Any] = {
         "ticker": tickers,
-        "exchange": [exchanges.get(ticker, DEFAULT_EXCHANGE) for ticker in tickers],
+        "exchange": np.array([exchanges.get(ticker, DEFAULT_EXCHANGE) for ticker in tickers], dtype=object),
         "session": absent,
-        "metric": read("metric", _name, ""),
-        "actual": np.array(read("actual", _cells.number, np.nan)),
-        "estimate": np.array(read("estimate", _cells.number, np.nan)),
-        "unit": pd.Series(read("unit", _cells.text), dtype=object),
-        "source": pd.Series(read("source", _cells.text), dtype=object),
+        "metric": columns.values("metric", _name, ""),
+        "actual": columns.numbers("actual"),
+        "estimate": columns.numbers("estimate"),
+        "unit": pd.Series(columns.values("unit", _cells.text), dtype=object),
+        "source": pd.Series(columns.values("source", _cells.text), dtype=object),
     }
-    moment = partial(_cells.moment, zone=zone)
-    dates = read("announced_on", _cells.bare_date)
-    table.update(when(table, read("announced_at", moment), dates, absent, findings))
-    table["estimate_as_of"] = as_of(table, read("estimate_as_of", moment), findings)
+    table.update(when(table, columns.moments("announced_at"), columns.dates("announced_on"), absent, findings))
+    table["estimate_as_of"] = as_of(table, columns.moments("estimate_as_of"), findings)
     table["event_id"] = pd.Series(_owners(events, tickers, table["announced_on"]), dtype=object)
     further = frame[[name for name in frame.columns if name not in COLUMNS]].reset_index(drop=True)
     result = pd.concat([pd.DataFrame(table)[list(COLUMNS)], further], axis="columns")
     for row in np.flatnonzero(result.astype(str).duplicated()).tolist():
         findings.add(row, "metric", result["metric"].iloc[row], "repeats an earlier row in every column")
     if len(findings):
-        raise InputError(
-            f"metrics: {len(findings)} of {len(frame)} rows cannot be used as they stand",
-            rows=findings.rows(),
-            remedy="Correct or remove them.",
+        raise findings.error(
+            f"metrics: {len(findings)} of {len(frame)} rows cannot be used as they stand", "Correct or remove them."
         )
     return result
 

@@ -5,16 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Hashable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from research.errors import InputError, in_words, nearest, offences
-from research.events import _cells
-
-_T = TypeVar("_T")
+from research.errors import CalendarRangeError, InputError, in_words, nearest, offences
 
 # Names under which other people's tables hold the required columns.
 _SYNONYMS = {
@@ -30,9 +28,11 @@ class Findings:
         self.labels = labels
         self._problems: dict[int, list[tuple[str, Any, str]]] = {}
         self._repeats: set[int] = set()
+        self._only_range = True
 
-    def add(self, row: int, column: str, value: Any, problem: str) -> None:
-        """Note one offence."""
+    def add(self, row: int, column: str, value: Any, problem: str, *, out_of_range: bool = False) -> None:
+        """Note one offence; ``out_of_range`` if it is that the calendar does not reach so far."""
+        self._only_range &= out_of_range
         self._problems.setdefault(row, []).append((column, value, problem))
 
     def add_repeat(self, row: int, column: str, value: Any, problem: str) -> None:
@@ -52,12 +52,30 @@ class Findings:
     def __len__(self) -> int:
         return len(self._problems)
 
+    def faulty(self) -> np.ndarray:
+        """Mask of the rows found fault with so far, shape (n_rows,)."""
+        mask = np.zeros(len(self.labels), dtype=bool)
+        mask[list(self._problems)] = True
+        return mask
+
+    def verdicts(self) -> tuple[list[str], list[str]]:
+        """``status`` and ``detail`` of every row."""
+        status, detail = ["ok"] * len(self.labels), [""] * len(self.labels)
+        for row in self._problems:
+            status[row], detail[row] = self.status(row), self.detail(row)
+        return status, detail
+
     def detail(self, row: int) -> str:
         """Everything wrong with one row, in one line."""
         return "; ".join(
             f"{column}: {problem}" + ("" if value is None else f" (got {value!r})")
             for column, value, problem in self._problems.get(row, [])
         )
+
+    def error(self, problem: str, remedy: str) -> InputError:
+        """Error over all of them; of its own class where all that is wrong are places outside the calendar."""
+        kind = CalendarRangeError if self._only_range else InputError
+        return kind(problem, rows=self.rows(), remedy=remedy)
 
     def rows(self) -> pd.DataFrame:
         """Offences in row order, with the caller's own row labels."""
@@ -66,22 +84,6 @@ class Findings:
             for row in sorted(self._problems)
             for column, value, problem in self._problems[row]
         )
-
-    def read(self, column: str, cells: Iterable[Any], reader: Callable[[Any], _T], default: _T) -> list[_T]:
-        """Apply a cell reader to a column; what it refuses is noted and becomes ``default``."""
-        values = []
-        for row, cell in enumerate(cells):
-            try:
-                values.append(reader(cell))
-            except _cells.CellError as error:
-                self.add(row, column, shown(cell), str(error))
-                values.append(default)
-        return values
-
-
-def shown(cell: Any) -> Any:
-    """A cell as a message may print it."""
-    return None if not isinstance(cell, str) and _cells.is_missing(cell) else str(cell)[:80]
 
 
 def row_labels(frame: pd.DataFrame) -> list[Any]:
@@ -195,15 +197,15 @@ def read_csv(path: Any) -> tuple[pd.DataFrame, list[tuple[int, str, Any, str]]]:
     and the true line numbers survive blank lines and quoted line breaks.
     """
     content = _decoded(path)
-    lines = [line for line in content.splitlines() if line.strip()]
-    if not lines:
+    head = next((line for line in io.StringIO(content, newline=None) if line.strip()), None)
+    if head is None:
         raise InputError("the file is empty", parameter="path", value=str(path))
-    delimiter = max(",;\t", key=lines[0].count)
+    delimiter = max(",;\t", key=head.count)
     reader = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True)
     records, begins = [], 1
     try:
         for record in reader:
-            if any(cell.strip() for cell in record):
+            if any(map(str.strip, record)):
                 records.append((begins, record))
             begins = reader.line_num + 1
     except csv.Error as error:
@@ -241,22 +243,12 @@ def _rectangular(
         header = header[:-1]
     width, ragged, rows = len(header), [], []
     for place, (_, cells) in enumerate(records[1:]):
-        if len(cells) < width or any(cell.strip() for cell in cells[width:]):
-            ragged.append((place, "line", None, f"has {len(cells)} cells, the header has {width}"))
-        rows.append((cells + [""] * width)[:width])
+        if len(cells) != width:
+            if len(cells) < width or any(map(str.strip, cells[width:])):
+                ragged.append((place, "line", None, f"has {len(cells)} cells, the header has {width}"))
+            cells = (cells + [""] * width)[:width]
+        rows.append(cells)
     lines: list[Hashable] = [line for line, _ in records[1:]]
     index = pd.Index(lines, name="line", dtype=object)
-    return pd.DataFrame(rows, columns=header, index=index, dtype=object), ragged
-
-
-def with_numbers(frame: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
-    """Text columns that hold nothing but plain numbers as numbers; blanks elsewhere as None."""
-    converted = {}
-    for name in names:
-        cells = list(frame[name])
-        if _cells.plain_numbers(cells):
-            converted[name] = pd.Series([_cells.number(cell) for cell in cells], index=frame.index)
-        else:
-            blank = [None if not cell.strip() else cell for cell in cells]
-            converted[name] = pd.Series(blank, index=frame.index, dtype=object)
-    return frame.assign(**converted)
+    table = np.array(rows, dtype=object).reshape(len(rows), width)
+    return pd.DataFrame(table, columns=header, index=index, dtype=object), ragged

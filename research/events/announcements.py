@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from research.errors import InputError, NotFoundError, ParameterError, in_words, nearest
+from research.errors import NotFoundError, ParameterError, in_words, nearest
 from research.events import _checks
+from research.events._columns import with_numbers
 from research.events._metrics import checked_metrics
-from research.events._tables import Findings, read_csv, row_labels, with_known_names, with_numbers
+from research.events._tables import Findings, read_csv, row_labels, with_known_names
 from research.events.calendar import TradingCalendar
 
 #: Dates listed when an announcement is not found.
@@ -108,6 +109,8 @@ class Announcements:
             the calendar, a flag that contradicts an exact time, an estimate dated after the
             announcement, repeats of ticker, kind and day zero (or of ``event_id``). Metrics
             raise in either case.
+        CalendarRangeError
+            An InputError of its own class where nothing but the span of the calendar is wrong.
         ParameterError
             Impossible ``timezone``, ``aliases`` or ``errors``.
         """
@@ -161,17 +164,16 @@ class Announcements:
             known=_checks.KNOWN,
             reserved=_checks.RESERVED,
         )
-        if text:
-            table = with_numbers(table, [name for name in table.columns if name not in _checks.KNOWN])
         findings = Findings(row_labels(table))
         for offence in ragged:
             findings.add(*offence)
+        if text:
+            table = with_numbers(table, [name for name in table.columns if name not in _checks.KNOWN], findings)
         rows, placed = _checks.checked_rows(table, options.zone, options.aliases, findings)
         if len(findings) and options.errors == "raise":
-            raise InputError(
+            raise findings.error(
                 f"{len(findings)} of {len(rows)} announcements cannot be used as they stand",
-                rows=findings.rows(),
-                remedy='Correct them, or pass errors="ledger" to keep them as excluded rows.',
+                'Correct them, or pass errors="ledger" to keep them as excluded rows.',
             )
         metrics = options.metrics
         if metrics is not None:
@@ -207,7 +209,7 @@ class Announcements:
     @property
     def tickers(self) -> list[str]:
         """Tickers in alphabetical order."""
-        return sorted({str(name) for name in self._frame["ticker"]} - {""})
+        return sorted(set(map(str, self._frame["ticker"].unique())) - {""})
 
     @property
     def covariates(self) -> list[str]:
@@ -250,6 +252,33 @@ class Announcements:
             metrics = metrics[metrics["event_id"].isin(frame["event_id"])].reset_index(drop=True)
         return Announcements(frame, self._placed[kept].reset_index(drop=True), metrics, self._aliases)
 
+    def with_covariates(self, columns: pd.DataFrame) -> Announcements:
+        """The announcements with further columns carried along.
+
+        Parameters
+        ----------
+        columns : DataFrame of shape (n, any)
+            One row an announcement, in the order of :attr:`frame`; its index is not used.
+
+        Returns
+        -------
+        Announcements
+
+        Raises
+        ------
+        ParameterError
+            Another number of rows, or names that the table has or the package gives a meaning.
+        """
+        taken = [str(name) for name in columns if name in {*self._frame.columns, *_checks.KNOWN, *_checks.RESERVED}]
+        if taken or len(columns) != len(self):
+            raise ParameterError(
+                f"names that are taken: {in_words(taken)}" if taken else f"{len(columns)} rows",
+                parameter="columns",
+                allowed=f"{len(self)} rows under new names",
+            )
+        frame = pd.concat([self._frame, columns.set_axis(self._frame.index, axis="index")], axis="columns")
+        return Announcements(frame, self._placed, self._metrics, self._aliases)
+
     def find(self, ticker: str, date: str | dt.date, *, kind: str | None = None) -> pd.Series:
         """The announcement of a ticker on a date.
 
@@ -269,28 +298,37 @@ class Announcements:
         Raises
         ------
         NotFoundError
-            Unknown ticker, or nothing usable on that date; the nearest dates are listed.
+            Unknown ticker or kind, or nothing usable on that date; the nearest dates are listed.
         ParameterError
             A malformed date, or several kinds of which none is ``earnings``.
         """
         name, day = self._known_ticker(ticker), _calendar_date(date)
         own = (self._frame["ticker"] == name) & (self._frame["status"] == "ok")
         if kind is not None:
+            known = sorted(set(self._frame.loc[own, "kind"]))
+            if kind not in known:
+                raise NotFoundError(
+                    f"{name} has no announcements of this kind",
+                    parameter="kind",
+                    value=kind,
+                    allowed=in_words(known) or "no usable announcement",
+                    remedy=nearest(str(kind), known) or None,
+                )
             own &= self._frame["kind"] == kind
         on_date = self._frame["announced_on"] == day
         found = np.flatnonzero(own & (on_date | (self._placed["day_zero"] == day)))
         if not len(found):
             raise self._nothing_on(name, day, kind, own)
-        kinds = self._frame["kind"].to_numpy()
-        if kind is None and len(set(kinds[found])) > 1:
-            if "earnings" not in kinds[found]:
+        kinds = self._frame["kind"].iloc[found].to_numpy()
+        if kind is None and len(set(kinds)) > 1:
+            if "earnings" not in kinds:
                 raise ParameterError(
                     f"{name} has several announcements on {day:%Y-%m-%d}",
                     parameter="kind",
-                    allowed=in_words(sorted(set(kinds[found]))),
+                    allowed=in_words(sorted(set(kinds))),
                     remedy="Say which kind is meant.",
                 )
-            found = found[kinds[found] == "earnings"]
+            found = found[kinds == "earnings"]
         # Of two of a kind, one has this date and the other this day zero: the date decides.
         best = max(found.tolist(), key=lambda row: bool(on_date.iloc[row]))
         row: pd.Series = self._frame.iloc[best].astype(object)
@@ -430,6 +468,8 @@ def _without_verdicts(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _calendar_date(value: Any) -> pd.Timestamp:
+    if not isinstance(value, str | dt.date | np.datetime64):  # a number would count nanoseconds from 1970
+        raise _no_date(value)
     try:
         day = pd.Timestamp(dt.date.fromisoformat(value)) if isinstance(value, str) else pd.Timestamp(value)
     except (ValueError, TypeError) as error:

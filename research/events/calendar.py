@@ -6,6 +6,7 @@ The only module of the package that knows ``exchange_calendars``.
 from __future__ import annotations
 
 import datetime as dt
+import textwrap
 import warnings
 from dataclasses import dataclass
 from functools import lru_cache
@@ -29,6 +30,9 @@ TIMINGS = ("bmo", "dmh", "amc", "closed")
 
 #: Flags that a bare date may carry.
 SESSION_FLAGS = ("bmo", "dmh", "amc")
+
+# What exchange_calendars raises; some versions of pandas lack what Orthodox holidays need.
+_CANNOT = (ValueError, NotImplementedError, CalendarError)
 
 # What an argument may be: one value, a list, an array, an Index or a Series.
 _Values: TypeAlias = Any
@@ -240,7 +244,7 @@ class TradingCalendar:
             Dates outside the span, or with no later session within it.
         """
         days, labels = self._covered_dates(dates, "date")
-        after = _after_close(flags, labels)
+        after = _instants.chosen(flags, labels, SESSION_FLAGS) == "amc"
         left = self.sessions.asi8.searchsorted(days.asi8, side="left")
         right = self.sessions.asi8.searchsorted(days.asi8, side="right")
         found = np.where(after, right, left)
@@ -289,10 +293,11 @@ class TradingCalendar:
         days, labels = self._covered_dates(sessions, "session")
         wrong = ~self._sessions_at(days)
         if wrong.any():
+            names = labels.tolist()
             raise InputError(
                 f"{int(wrong.sum())} of {len(days)} dates are not sessions of {self.code}",
                 rows=offences(
-                    (labels[i], "session", f"{days[i]:%Y-%m-%d}", self._why_closed(days[i]))
+                    (names[i], "session", f"{days[i]:%Y-%m-%d}", self._why_closed(days[i]))
                     for i in np.flatnonzero(wrong).tolist()
                 ),
                 remedy="Use trading dates of the exchange, or another calendar.",
@@ -356,7 +361,7 @@ class TradingCalendar:
             raise self._range_error("timestamp", instants, labels, before, after)
         return instants
 
-    def _covered_dates(self, values: _Values, column: str) -> tuple[pd.DatetimeIndex, list[Any]]:
+    def _covered_dates(self, values: _Values, column: str) -> tuple[pd.DatetimeIndex, pd.Index]:
         days, labels = _instants.dates(values, column)
         before, after = np.asarray(days < self.start), np.asarray(days > self.end)
         if before.any() or after.any():
@@ -364,20 +369,25 @@ class TradingCalendar:
         return days, labels
 
     def _range_error(
-        self, column: str, values: pd.DatetimeIndex, labels: list[Any], before: np.ndarray, after: np.ndarray
+        self, column: str, values: pd.DatetimeIndex, labels: pd.Index, before: np.ndarray, after: np.ndarray
     ) -> CalendarRangeError:
+        names = labels.tolist()
         ends = {True: f"before the calendar's start, {self.start:%Y-%m-%d}"}
         ends[False] = f"after the calendar's last session, {self.sessions[-1]:%Y-%m-%d}"
         return CalendarRangeError(
             f"{int((before | after).sum())} of {len(values)} values lie outside the {self.code} calendar "
             f"({int(before.sum())} before it, {int(after.sum())} after it)",
             rows=offences(
-                (labels[i], column, str(values[i]), ends[bool(before[i])])
+                (names[i], column, _shown(values[i]), ends[bool(before[i])])
                 for i in np.flatnonzero(before | after).tolist()
             ),
             allowed=f"{self.start:%Y-%m-%d} to {self.end:%Y-%m-%d}",
             remedy=f"Build TradingCalendar({self.code!r}, start=..., end=...) with a span that holds them.",
         )
+
+
+def _shown(value: pd.Timestamp) -> str:
+    return f"{value:%Y-%m-%d}" if value.tz is None else str(value)
 
 
 def _canonical(code: str) -> str:
@@ -423,7 +433,7 @@ def _schedule(code: str, start: pd.Timestamp | None, end: pd.Timestamp | None) -
         warnings.simplefilter("ignore", DeprecationWarning)
         try:
             source = exchange_calendars.get_calendar(code, start=first, end=last)
-        except (ValueError, CalendarError):
+        except _CANNOT:
             first, last = _within_records(code, start, end)
             source = _build(code, first, last)
         early = source.sessions.isin(source.early_closes)
@@ -446,7 +456,7 @@ def _within_records(
     code: str, start: pd.Timestamp | None, end: pd.Timestamp | None
 ) -> tuple[pd.Timestamp, pd.Timestamp]:
     """Span asked for, its default ends moved into what is recorded for the exchange."""
-    kind = type(exchange_calendars.get_calendar(code))
+    kind = type(_build(code, None, None))
     lowest, highest = kind.bound_min(), kind.bound_max()
     first, last = pd.Timestamp(DEFAULT_START), pd.Timestamp(DEFAULT_END)
     return (
@@ -455,14 +465,15 @@ def _within_records(
     )
 
 
-def _build(code: str, first: pd.Timestamp, last: pd.Timestamp) -> exchange_calendars.ExchangeCalendar:
+def _build(code: str, first: pd.Timestamp | None, last: pd.Timestamp | None) -> exchange_calendars.ExchangeCalendar:
+    """Calendar of exchange_calendars over a span, None for its own default."""
     try:
         return exchange_calendars.get_calendar(code, start=first, end=last)
-    except (ValueError, CalendarError) as error:
+    except _CANNOT as error:
         raise ParameterError(
-            f"no {code} calendar can be built for this span: {error}",
+            f"exchange_calendars can build no {code} calendar for this span: {textwrap.shorten(str(error), 200)}",
             parameter="start, end",
-            value=(f"{first:%Y-%m-%d}", f"{last:%Y-%m-%d}"),
+            value=None if first is None or last is None else (f"{first:%Y-%m-%d}", f"{last:%Y-%m-%d}"),
             allowed="a start before the end, within the years recorded for the exchange",
         ) from error
 
@@ -470,25 +481,3 @@ def _build(code: str, first: pd.Timestamp, last: pd.Timestamp) -> exchange_calen
 def _plain(index: pd.DatetimeIndex) -> pd.DatetimeIndex:
     """Naive index in nanoseconds, without the frequency and name of its source."""
     return pd.DatetimeIndex(index.as_unit("ns").asi8.view("datetime64[ns]"))
-
-
-def _after_close(flags: _Values, labels: list[Any]) -> np.ndarray:
-    """Whether each flag is ``amc``; a single flag stands for all rows."""
-    given = [flags] * len(labels) if isinstance(flags, str) or flags is None else list(flags)
-    if len(given) != len(labels):
-        raise ParameterError(
-            f"{len(given)} flags for {len(labels)} dates",
-            parameter="flags",
-            allowed="one flag, or one a date",
-        )
-    _instants.refuse(
-        (
-            (label, "flag", flag, None if flag in SESSION_FLAGS else "is no session flag")
-            for label, flag in zip(labels, given, strict=True)
-        ),
-        len(given),
-        "session flags",
-        allowed=", ".join(SESSION_FLAGS),
-        remedy="Leave rows of unknown timing out, or choose a policy for them.",
-    )
-    return np.array([flag == "amc" for flag in given], dtype=bool)

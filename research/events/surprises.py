@@ -16,7 +16,7 @@ import pandas as pd
 
 from research.errors import InputError, ParameterError, nearest
 from research.events import _seasonal, _signals
-from research.events._expectations import consensus, guidance_revision, on_one_basis, require
+from research.events._expectations import consensus, figures, guidance_revision, on_one_basis, require
 from research.events._signals import SIGNAL_CLASSES
 from research.events.announcements import Announcements
 
@@ -82,23 +82,28 @@ def percentage_surprise(frame: pd.DataFrame, floor: float = FLOOR) -> pd.Series:
     -------
     Series
         NaN without an actual, an estimate, or (floor 0) at an estimate of 0. Its sign is
-        that of ``A - F`` except where the vendor's figure says otherwise.
+        that of ``A - F``, also where a vendor divided by the signed estimate; only where
+        the two are equal, as rounded, the vendor's unrounded figure decides.
 
     Raises
     ------
     InputError
-        Without the columns. ParameterError for a negative floor.
+        Without the columns, or with cells that are no number; every row is named.
+    ParameterError
+        For a negative floor.
     """
     require(frame, ("eps_actual", "eps_estimate"), "A surprise needs an actual and an estimate.")
     if not floor >= 0:
         raise ParameterError("negative floor", parameter="floor", value=floor, allowed="0 or more dollars a share")
-    actual, estimate = frame["eps_actual"].astype(float), frame["eps_estimate"].astype(float)
-    divisor = frame["eps_split_divisor"].astype(float) if "eps_split_divisor" in frame.columns else 1.0
+    actual, estimate = figures(frame, "eps_actual", "eps_estimate")
+    divisor = figures(frame, "eps_split_divisor")[0] if "eps_split_divisor" in frame.columns else 1.0
     scale = np.maximum(estimate.abs(), floor / divisor)
     computed = (actual - estimate) / scale.where(scale > 0)
     if "surprise_pct" not in frame.columns:
         return computed.rename("surprise")
-    vendor = frame["surprise_pct"].astype(float) / 100
+    vendor = figures(frame, "surprise_pct")[0] / 100
+    # A vendor who divides by a negative estimate turns a beat into a miss.
+    vendor = vendor.mask(vendor * (actual - estimate) < 0, -vendor)
     return vendor.where(vendor.notna() & actual.notna(), computed).rename("surprise")
 
 
@@ -163,7 +168,7 @@ def standardized_unexpected_earnings(
     if not isinstance(history, int | np.integer) or history < 4:
         raise ParameterError("too short a history", parameter="history", value=history, allowed="4 quarters or more")
     require(frame, ("ticker", "announced_on", "eps_actual"), "Pass Announcements.frame.")
-    earnings = frame["eps_actual"].to_numpy(dtype=float)
+    earnings = figures(frame, "eps_actual")[0].to_numpy()
     days = frame["announced_on"].to_numpy(dtype="datetime64[D]").astype(np.int64)
     n = len(frame)
     unexpected, scale = np.full(n, np.nan), np.full(n, np.nan)
@@ -209,7 +214,8 @@ def price_scaled(frame: pd.DataFrame, price: pd.Series, expectation: str = "esti
         difference = standardized_unexpected_earnings(frame, "seasonal")["unexpected"]
     else:
         require(frame, ("eps_actual", "eps_estimate"), "A surprise needs an actual and an estimate.")
-        difference = frame["eps_actual"].astype(float) - frame["eps_estimate"].astype(float)
+        actual, estimate = figures(frame, "eps_actual", "eps_estimate")
+        difference = actual - estimate
     return (difference / price.where(price > 0)).rename("price_scaled")
 
 
@@ -255,14 +261,14 @@ def dispersion_scaled(frame: pd.DataFrame) -> pd.Series:
     """
     names = ("eps_actual", "eps_estimate", "eps_estimate_sd", "eps_estimate_count")
     require(frame, names, "consensus() makes them from the analysts' single forecasts.")
-    actual, estimate, spread, count = (frame[name].astype(float) for name in names)
+    actual, estimate, spread, count = figures(frame, *names)
     return ((actual - estimate) / spread.where((spread > 0) & (count >= MIN_ANALYSTS))).rename("dispersion_scaled")
 
 
 def revenue_surprise(frame: pd.DataFrame) -> pd.Series:
     """``(revenue - estimate) / estimate`` in decimals; NaN unless the estimate is positive."""
     require(frame, ("revenue_actual", "revenue_estimate"), "A revenue surprise needs an actual and an estimate.")
-    actual, estimate = frame["revenue_actual"].astype(float), frame["revenue_estimate"].astype(float)
+    actual, estimate = figures(frame, "revenue_actual", "revenue_estimate")
     return ((actual - estimate) / estimate.where(estimate > 0)).rename("revenue_surprise")
 
 
@@ -296,7 +302,7 @@ def signals(
         columns["eps"] = percentage_surprise(frame)
     if {"revenue_actual", "revenue_estimate"} <= set(frame.columns):
         columns["revenue"] = revenue_surprise(frame)
-    if "guidance_consensus" in frame.columns:
+    if set(_GUIDANCE) <= set(frame.columns):
         columns["guidance"] = guidance_revision(frame)["guidance_revision"]
     metrics = _signals.metric_surprises(announcements.metrics, announcements.frame["event_id"])
     found = columns.combine_first(metrics)[[*columns.columns, *metrics.columns.difference(columns.columns, sort=False)]]
@@ -356,7 +362,7 @@ def table(
         found["revenue_surprise"] = revenue_surprise(frame)
     if {"eps_estimate_sd", "eps_estimate_count", "eps_actual", "eps_estimate"} <= has:
         found["dispersion_scaled"] = dispersion_scaled(frame)
-    if {"guidance_low", "guidance_high", "guidance_consensus", "guidance_consensus_as_of"} <= has:
+    if set(_GUIDANCE) <= has:
         found["guidance_revision"] = guidance_revision(frame)["guidance_revision"]
     columns = pd.DataFrame(found, index=frame.index).set_index(pd.Index(frame["event_id"]))
     if isinstance(announcements, Announcements):
@@ -378,12 +384,11 @@ def with_measures(announcements: Announcements, **options: Any) -> Announcements
     **options
         As in :func:`table`.
     """
-    frame = announcements.frame
     found = table(announcements, **options).drop(columns="note", errors="ignore")
-    for name in found.columns.difference(frame.columns, sort=False):
-        frame[name] = found[name].to_numpy()
-    return Announcements(frame, announcements._placed, announcements._metrics, announcements._aliases)
+    return announcements.with_covariates(found[found.columns.difference(announcements.frame.columns, sort=False)])
 
+
+_GUIDANCE = ("guidance_low", "guidance_high", "guidance_consensus", "guidance_consensus_as_of")
 
 _SUE_COLUMNS = {"sue_seasonal": "seasonal", "sue": "seasonal-drift", "sue_foster": "foster"}
 

@@ -53,7 +53,13 @@ def read_actions(frame: pd.DataFrame | None, sessions: pd.DatetimeIndex) -> pd.D
         return empty_actions()
     splits_given = isinstance(frame, pd.DataFrame) and "split_ratio" in frame.columns
     required = ["ticker", "ex_date", *(["absorbed"] if splits_given else [])]
-    check_columns(frame, "actions", required, [name for name in COLUMNS if name not in required])
+    check_columns(
+        frame,
+        "actions",
+        required,
+        [name for name in COLUMNS if name not in required],
+        _ABSORBED if splits_given else "",
+    )
     found = Findings(frame, "actions")
     tickers, names = ticker_codes(frame["ticker"], found)
     dates, labels = label_codes(frame["ex_date"], found)

@@ -115,9 +115,10 @@ def _check_sessions(
 ) -> None:
     """Every date has to be a session that the calendar covers."""
     name = grid.code
+    span = f"Correct the dates, or pass calendar=TradingCalendar({name!r}, start=..., end=...) that covers them."
     cases: list[tuple[np.ndarray, str, str, bool]] = [
-        (labels < grid.start, f"lies before {name} is covered ({grid.start:%Y-%m-%d})", "", True),
-        (labels > grid.end, f"lies after {name} is covered ({grid.end:%Y-%m-%d})", "", True),
+        (labels < grid.start, f"lies before {name} is covered ({grid.start:%Y-%m-%d})", span, True),
+        (labels > grid.end, f"lies after {name} is covered ({grid.end:%Y-%m-%d})", span, True),
         (
             (labels >= grid.start) & (labels <= grid.end) & ~labels.isin(grid.sessions),
             f"is no session of {name}",
@@ -132,7 +133,7 @@ def _check_sessions(
 
 def _cells(column: pd.Series, found: Findings) -> np.ndarray:
     volume = column.name == "volume"
-    return numbers(column, found, zero=volume, remedy="" if volume else _NOT_POSITIVE)
+    return numbers(column, found, zero=volume, remedy="Leave unknown volumes empty." if volume else _NOT_POSITIVE)
 
 
 def _check_bars(cells: Mapping[str, np.ndarray], found: Findings) -> None:

@@ -23,6 +23,12 @@ _TYPICAL_FACTOR = 0.05
 #: The same for the daily risk-free rate: 0.002 a day would be 65% a year.
 _TYPICAL_RISK_FREE = 0.002
 
+#: Below this after division by 100 they were decimals already: 0.0001 is a hundredth of a per cent.
+_TINY_FACTOR = 1e-4
+
+#: No factor loses nearly everything in a day; French writes -99.99 and -999 where nothing is known.
+_NOT_KNOWN = -0.99
+
 UNITS = ("decimals", "percent")
 
 
@@ -54,9 +60,10 @@ class FactorReturns:
         Raises
         ------
         InputError
-            No rows, repeated dates or columns, text, infinite values, or numbers that can
-            only be per cent when ``units`` says decimals (and the reverse). Missing values
-            stay NaN: sessions without a factor are left out of estimation.
+            No rows, missing or repeated dates, dates with a time of day, repeated columns,
+            text, infinite values, codes for missing values such as -99.99, or numbers that
+            can only be per cent when ``units`` says decimals (and the reverse). Missing
+            values stay NaN: sessions without a factor are left out of estimation.
         """
         if units not in UNITS:
             raise ParameterError("unknown unit", parameter="units", value=units, allowed=", ".join(UNITS))
@@ -64,12 +71,11 @@ class FactorReturns:
             raise InputError("no factor returns", parameter="factors", remedy="Pass a DataFrame, sessions x factors.")
         named = frame.rename(columns=lambda name: _SPELLINGS.get(str(name).strip().lower(), str(name).strip()))
         _check_shape(named)
-        values = named.to_numpy(dtype=np.float64, na_value=np.nan)
-        _check_finite(values, named)
+        values = named.to_numpy(dtype=np.float64, na_value=np.nan) / (100 if units == "percent" else 1)
         checked = pd.DataFrame(values, index=named.index.tz_localize(None).as_unit("ns"), columns=named.columns)
-        if units == "percent":
-            checked = checked / 100
+        _refuse(checked, np.isinf(checked.to_numpy()), "infinite")
         _check_units(checked, units)
+        _refuse(checked, checked.to_numpy() <= _NOT_KNOWN, "a code for a missing value")
         return cls(checked.sort_index())
 
     @property
@@ -118,10 +124,25 @@ def _check_shape(frame: pd.DataFrame) -> None:
             "factor columns that appear twice: " + in_words(repeated), parameter="factors", remedy="Keep one of each."
         )
     if not isinstance(frame.index, pd.DatetimeIndex):
-        raise InputError("the index has no dates", parameter="factors", remedy="Use pd.to_datetime on it first.")
-    if frame.index.has_duplicates or frame.index.hasnans:
         raise InputError(
-            "dates that are missing or appear twice", parameter="factors", remedy="Keep one row a session."
+            "the index has no dates",
+            parameter="factors",
+            value=str(frame.index.dtype),
+            remedy="Numbers such as 20241030 become dates by pd.to_datetime(index.astype(str)).",
+        )
+    index = frame.index.tz_localize(None)
+    repeats = index.duplicated()
+    problems = [
+        "has no date" if missing else "appears twice" if again else "has a time of day" if timed else None
+        for missing, again, timed in zip(index.isna(), repeats, index != index.normalize(), strict=True)
+    ]
+    rows = offences((row, "index", str(index[row]), text) for row, text in enumerate(problems) if text)
+    if len(rows):
+        raise InputError(
+            f"{len(rows)} of {len(index)} dates cannot be used",
+            parameter="factors",
+            rows=rows,
+            remedy="Keep one row a session, named by its date.",
         )
     text = [str(name) for name, dtype in frame.dtypes.items() if not pd.api.types.is_numeric_dtype(dtype)]
     if text:
@@ -130,13 +151,18 @@ def _check_shape(frame: pd.DataFrame) -> None:
         )
 
 
-def _check_finite(values: np.ndarray, frame: pd.DataFrame) -> None:
-    where = np.argwhere(np.isinf(values))
-    if len(where):
-        rows = offences(
-            (f"{frame.index[i]:%Y-%m-%d}", str(frame.columns[j]), float(values[i, j]), "infinite") for i, j in where
+def _refuse(frame: pd.DataFrame, where: np.ndarray, what: str) -> None:
+    """One error for every cell of a mask."""
+    if where.any():
+        raise InputError(
+            f"{int(where.sum())} factor returns are no returns",
+            parameter="factors",
+            rows=offences(
+                (f"{frame.index[i]:%Y-%m-%d}", str(frame.columns[j]), float(f"{frame.iloc[i, j]:.6g}"), what)
+                for i, j in np.argwhere(where).tolist()
+            ),
+            remedy="Missing days are NaN.",
         )
-        raise InputError("infinite factor returns", parameter="factors", rows=rows, remedy="Missing days are NaN.")
 
 
 def _check_units(frame: pd.DataFrame, units: str) -> None:
@@ -156,3 +182,12 @@ def _check_units(frame: pd.DataFrame, units: str) -> None:
                 allowed="decimals (0.01 is one per cent)",
                 remedy=remedy,
             )
+    typical = frame[[name for name in frame.columns if name in NAMES and name != "RF"]].abs().median().max()
+    if units == "percent" and typical < _TINY_FACTOR:
+        raise InputError(
+            f"after division by 100 the largest typical absolute daily value is {typical:.3g}",
+            parameter="units",
+            value=units,
+            allowed="percent where 1.0 is one per cent",
+            remedy='The numbers are decimals already: pass units="decimals".',
+        )

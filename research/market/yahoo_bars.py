@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from research.errors import InputError, in_words
@@ -82,10 +83,15 @@ def _one_ticker(history: pd.DataFrame, ticker: str | None) -> pd.DataFrame:
 
 
 def _without_running_quote(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows without a last one that begins off the grid of the others."""
-    if not pd.api.types.is_datetime64_any_dtype(table["ts"]):
+    """The rows without a last one that begins off the grid of the others.
+
+    The grid is their most frequent spacing: of quarter hours, 15:52:00 starts none.
+    """
+    if not pd.api.types.is_datetime64_any_dtype(table["ts"]) or len(table) < 3:
         return table
-    stamps = pd.DatetimeIndex(table["ts"])
-    if len(stamps) < 3 or stamps[-1].second == 0:
-        return table
-    return table.iloc[:-1] if (stamps[:-1].second == 0).all() else table
+    stamps = pd.DatetimeIndex(table["ts"]).as_unit("ns").asi8
+    spacings = np.diff(stamps)
+    lengths, counts = np.unique(spacings[:-1], return_counts=True)
+    usual = lengths[counts.argmax()]
+    off = spacings[-1] % usual != 0 and (spacings[:-1] % usual == 0).all() if usual > 0 else False
+    return table.iloc[:-1] if off else table
