@@ -180,4 +180,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOMES])
+    """Public names, and the module's own with underscores: what tab completion offers."""
+    return sorted({*_HOMES, *(name for name in globals() if name.startswith("__"))})

@@ -35,7 +35,7 @@ def check_returns(returns: pd.DataFrame, calendar: TradingCalendar) -> pd.DataFr
         raise InputError(
             "columns that are not numeric: " + in_words(text), parameter="returns", remedy="Convert them to floats."
         )
-    values = returns.to_numpy(dtype=np.float64, na_value=np.nan)
+    values = returns.to_numpy(dtype=np.float64, na_value=np.nan, copy=True)  # the caller's frame stays the caller's
     # One pass decides; the slow search for the culprits runs only when there are any.
     with np.errstate(invalid="ignore"):
         impossible = bool(np.isinf(values).any() or (values < -1).any())
@@ -46,6 +46,7 @@ def check_returns(returns: pd.DataFrame, calendar: TradingCalendar) -> pd.DataFr
             rows=_impossible_returns(values, index, columns),
             remedy="Simple returns in decimals are expected; missing days are NaN.",
         )
+    _require_no_levels(values, "returns")
     frame = pd.DataFrame(values, index=index, columns=columns.astype(str), copy=False)
     if not index.is_monotonic_increasing:
         frame = frame.sort_index()
@@ -59,6 +60,18 @@ def check_returns(returns: pd.DataFrame, calendar: TradingCalendar) -> pd.DataFr
             remedy="Drop them, or name the right calendar.",
         )
     return frame if len(sessions) == len(frame) else frame.reindex(sessions)
+
+
+def _require_no_levels(values: Floats, parameter: str) -> None:
+    """Refuse what can only be prices: never below zero, and mostly above 50% a day."""
+    if (values < 0).any() or not (values > 0.5).any():
+        return
+    if np.count_nonzero(values > 0.5) > np.count_nonzero(values <= 0.5):
+        raise InputError(
+            "no value is negative and most are above 50%: these look like prices",
+            parameter=parameter,
+            remedy="Pass simple returns in decimals, for example prices.pct_change(fill_method=None).",
+        )
 
 
 def _impossible_returns(values: Floats, index: pd.DatetimeIndex, columns: pd.Index) -> pd.DataFrame:
@@ -122,7 +135,7 @@ def check_market(market: pd.Series | str | None, returns: pd.DataFrame) -> pd.Se
     labels = session_labels(market.index, "market")
     if not pd.api.types.is_numeric_dtype(market.dtype):
         raise InputError("the market return is not numeric", parameter="market", remedy="Convert it to floats.")
-    values = market.to_numpy(dtype=np.float64, na_value=np.nan)
+    values = market.to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
     with np.errstate(invalid="ignore"):
         bad = np.flatnonzero(np.isinf(values) | (values < -1))
     if len(bad):
@@ -131,6 +144,7 @@ def check_market(market: pd.Series | str | None, returns: pd.DataFrame) -> pd.Se
             parameter="market",
             rows=offences((f"{labels[i]:%Y-%m-%d}", "market", float(values[i]), "impossible") for i in bad),
         )
+    _require_no_levels(values, "market")
     aligned = pd.Series(values, index=labels, name=market.name).reindex(returns.index)
     if aligned.isna().all():
         raise InputError(

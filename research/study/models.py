@@ -383,6 +383,7 @@ class MatchedModel(ExpectedReturnModel):
     def __post_init__(self) -> None:
         if not self.groups:
             raise ParameterError("no groups", parameter="groups", allowed="a mapping of ticker to group")
+        object.__setattr__(self, "groups", dict(self.groups))  # the caller's mapping stays the caller's
 
     def design(self, series: Series) -> Design:
         """Nothing common to all events; the peers are subtracted event by event."""

@@ -12,11 +12,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from research.errors import NotFoundError, ParameterError, in_words
+from research.errors import NotFoundError, ParameterError, in_words, nearest
 from research.study import buy_and_hold, inference, neighbours, single_event, testing, yardsticks
 from research.study.alignment import REASONS, when
 from research.study.fitted import FittedEvents, ratio
-from research.study.settings import relative_window
+from research.study.settings import check_bootstrap, check_confidence, relative_window
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -76,9 +76,13 @@ class EventStudyResults(FittedEvents):
         reasons = self._aligned.table["reason"]
         return reasons[reasons != ""].value_counts().rename("events")
 
-    @cached_property
+    @property
     def events(self) -> pd.DataFrame:
         """The used announcements with all their covariates, indexed like the other tables."""
+        return self._used.copy()
+
+    @cached_property
+    def _used(self) -> pd.DataFrame:
         frame = self._covariates.iloc[self._rows].copy()
         frame["timing"] = self._table["timing"].to_numpy()
         frame["day_zero"] = self._table["day_zero"].to_numpy()
@@ -116,7 +120,7 @@ class EventStudyResults(FittedEvents):
     def _slope_names(self) -> tuple[str, ...]:
         return self.model.slope_names
 
-    @cached_property
+    @property
     def diagnostics(self) -> pd.DataFrame:
         """The estimation window of each event and what was cut from it.
 
@@ -127,6 +131,10 @@ class EventStudyResults(FittedEvents):
         (known ones whose day zero lies in the window) and ``other_in_window`` (relative
         days of other announcements inside the event window, comma-separated).
         """
+        return self._estimation_windows.copy()
+
+    @cached_property
+    def _estimation_windows(self) -> pd.DataFrame:
         start, end = self.settings.estimation
         day = self.grid_day
         last = len(self._sessions) - 1
@@ -235,14 +243,21 @@ class EventStudyResults(FittedEvents):
     ) -> pd.DataFrame:
         """Tests of a zero mean BHAR, skewness-adjusted ones among them (METHODS 3.8, 4.9, 4.20).
 
+        Parameters
+        ----------
+        windows, seed, draws
+            As in :meth:`test`.
+        reference : iterable of str or mapping, optional
+            As in :meth:`bhar`.
+
         Returns
         -------
         DataFrame
             As :meth:`test`, with the tests that need the values only, and
             ``skewness_bootstrap``.
         """
-        _check_bootstrap(seed, draws)
-        return buy_and_hold.test_table(self, self._windows(windows), reference, seed, draws)
+        check_bootstrap(seed, draws)
+        return buy_and_hold.test_table(self, self.checked_windows(windows), reference, seed, draws)
 
     def path(self, event: int | str = 0, *, confidence: float = 0.95) -> pd.DataFrame:
         """Abnormal return and running CAR of one event, with confidence limits.
@@ -251,19 +266,30 @@ class EventStudyResults(FittedEvents):
         ----------
         event : int or str
             Position among the used events, or an ``event_id``.
-        confidence : float
-            Coverage of the limits, from t(M - k).
+        confidence : float, default 0.95
+            Coverage of the limits, from t(M - k); between 0 and 1.
 
         Returns
         -------
         DataFrame indexed by relative day
             ``session, return, ar, ar_se, ar_low, ar_high, car, car_se, car_low, car_high``.
             The running CAR starts on the window's first day; NaN from the first missing day on.
+
+        Raises
+        ------
+        NotFoundError
+            For an event that was excluded, with the ledger's reason, or never given.
         """
+        check_confidence(confidence)
         return single_event.path(self, self.locate(event), confidence)
 
     def estimation_path(self, event: int | str = 0) -> pd.DataFrame:
         """Estimation window of one event, day by day.
+
+        Parameters
+        ----------
+        event : int or str
+            Position among the used events, or an ``event_id``.
 
         Returns
         -------
@@ -275,6 +301,15 @@ class EventStudyResults(FittedEvents):
 
     def locate(self, event: int | str) -> int:
         """Position of an event among the used ones.
+
+        Parameters
+        ----------
+        event : int or str
+            Position, from the end if negative, or an ``event_id``.
+
+        Returns
+        -------
+        int
 
         Raises
         ------
@@ -302,13 +337,22 @@ class EventStudyResults(FittedEvents):
                 remedy="The ledger has the reason for every event that was left out.",
             )
         raise NotFoundError(
-            "no event has this id", parameter="event", value=event_id, allowed=in_words(table["event_id"], 10)
+            "no event has this id",
+            parameter="event",
+            value=event_id,
+            allowed=in_words(table["event_id"], 10),
+            remedy=nearest(event_id, table["event_id"].tolist()) or None,
         )
 
     # -- across events ---------------------------------------------------------------------
 
     def average(self, *, confidence: float = 0.95) -> pd.DataFrame:
         """Average abnormal return per relative day and its running sum.
+
+        Parameters
+        ----------
+        confidence : float, default 0.95
+            Coverage of the limits, between 0 and 1.
 
         Returns
         -------
@@ -318,7 +362,13 @@ class EventStudyResults(FittedEvents):
             from the window's first day on. Standard errors are cross-sectional
             (sd with divisor N-1, over sqrt N), limits from t(N - 1): they assume
             independent events. NaN for fewer than two events.
+
+        Raises
+        ------
+        ParameterError
+            For a coverage outside 0 to 1.
         """
+        check_confidence(confidence)
         reportable = self.reportable(self.settings.window)
         abnormal = self._abnormal[reportable]
         columns: dict[str, NDArray[Any]] = {}
@@ -365,11 +415,13 @@ class EventStudyResults(FittedEvents):
             definition, note``, with ``group`` first where ``by`` is given. Undefined
             statistics are NaN with a note.
         """
-        _check_bootstrap(seed, draws)
-        return testing.test_table(self, self._windows(windows), inference.resolve_tests(tests), by, seed, draws)
+        check_bootstrap(seed, draws)
+        return testing.test_table(self, self.checked_windows(windows), inference.resolve_tests(tests), by, seed, draws)
 
-    def _windows(self, windows: Any) -> list[tuple[int, int]]:
+    def checked_windows(self, windows: Any) -> list[tuple[int, int]]:
         """A list of checked windows from a list or a single pair."""
+        if isinstance(windows, str) or not isinstance(windows, Iterable):
+            windows = [windows]  # a text such as "0,1"; anything else is refused by name below
         listed = list(windows)
         if len(listed) == 2 and all(isinstance(day, int | np.integer) for day in listed):
             listed = [tuple(listed)]
@@ -385,6 +437,11 @@ class EventStudyResults(FittedEvents):
         over the *earlier* used events of the same ticker and kind, at least 8
         (METHODS 3.10). On event days nearly every firm fails the ordinary-day test, so
         by itself that test says little.
+
+        Parameters
+        ----------
+        day : int, default 0
+            Relative day, inside the fitted window.
 
         Returns
         -------
@@ -402,22 +459,37 @@ class EventStudyResults(FittedEvents):
     # -- showing ----------------------------------------------------------------------------
 
     def summary(self, windows: Iterable[tuple[int, int]] | None = None) -> Summary:
-        """What was studied, what was left out, and the tests; prints well, shows well in Jupyter."""
+        """What was studied, what was left out, and the tests; prints well, shows well in Jupyter.
+
+        Parameters
+        ----------
+        windows : iterable of (int, int), optional
+            By default the declared family that fits into the event window: day zero, the primary
+            window [0, +1], [-1, +1] and the run-up [-10, -1].
+
+        Returns
+        -------
+        Summary
+        """
         from research.study.summary import Summary
 
         return Summary.of(self, windows)
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Average abnormal returns and their running sum (of a single event: its own path)."""
+        """Average abnormal returns and their running sum (of a single event: its own path).
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            Where to draw; a new figure by default.
+
+        Returns
+        -------
+        matplotlib Axes
+        """
         from research.reporting import plots  # the one import upwards, kept inside the function
 
         return plots.event_window(self, ax=ax)
-
-
-def _check_bootstrap(seed: int, draws: int) -> None:
-    for name, value, least in (("seed", seed, 0), ("draws", draws, 1)):
-        if not isinstance(value, int | np.integer) or value < least:
-            raise ParameterError("not a number", parameter=name, value=value, allowed=f"an integer from {least}")
 
 
 def _column_means(values: Floats) -> tuple[NDArray[np.int64], Floats, Floats]:

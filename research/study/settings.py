@@ -83,6 +83,32 @@ def relative_window(name: str, window: object) -> tuple[int, int]:
     return int(first), int(last)  # type: ignore[arg-type, call-overload]
 
 
+def check_confidence(confidence: float) -> None:
+    """Refuse what is no coverage of a confidence interval.
+
+    Raises
+    ------
+    ParameterError
+    """
+    number = isinstance(confidence, int | float | np.number) and not isinstance(confidence, bool)
+    if not number or not 0 < confidence < 1:
+        raise ParameterError(
+            "not a coverage", parameter="confidence", value=confidence, allowed="between 0 and 1, such as 0.95"
+        )
+
+
+def check_bootstrap(seed: int, draws: int) -> None:
+    """Refuse a seed or a number of draws that is no such number.
+
+    Raises
+    ------
+    ParameterError
+    """
+    for name, value, least in (("seed", seed, 0), ("draws", draws, 1)):
+        if not isinstance(value, int | np.integer) or value < least:
+            raise ParameterError("not a number", parameter=name, value=value, allowed=f"an integer from {least}")
+
+
 def _one_of(parameter: str, value: object, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
         raise ParameterError(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 
+import numpy as np
 import pandas as pd
 
 from research.errors import ParameterError, ResearchWarning
@@ -108,6 +109,12 @@ class EventStudy:
         self._series = Series(pd.DatetimeIndex(self._returns.index), market_values, _factors(factors))
         # A model that lacks its market or factors says so now, not when it is fitted.
         self.model.design(self._series)
+        self._checked = True
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if "_checked" in vars(self):
+            raise AttributeError(f"an EventStudy is immutable; cannot set {name!r}")
+        super().__setattr__(name, value)
 
     def __repr__(self) -> str:
         return (
@@ -128,12 +135,19 @@ class EventStudy:
         -------
         EventStudyResults
 
+        Raises
+        ------
+        ParameterError
+            For a number of threads below one.
+
         Warns
         -----
         ResearchWarning
             When events have fewer than three other announcements known in their
             estimation window, since the cut then cannot do its work.
         """
+        if workers is not None and (not isinstance(workers, int | np.integer) or workers < 1):
+            raise ParameterError("not a number of threads", parameter="workers", value=workers, allowed="1 or more")
         fitted = Fitter(
             events=self.events,
             known=self.known_announcements,

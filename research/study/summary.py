@@ -51,7 +51,7 @@ class Summary:
         """Summarise ``results`` over ``windows``, by default those of the declared family that were fitted."""
         first, last = results.settings.window
         family = [window for window in FAMILY if first <= window[0] and window[1] <= last]
-        chosen = list(windows) if windows is not None else family
+        chosen = family if windows is None else results.checked_windows(windows)
         tests = results.test(chosen)
         means = _means(results, chosen)
         verdicts = [_verdict(row, tests[tests["window"].map(row.window.__eq__)]) for row in means.itertuples()]
