@@ -64,7 +64,7 @@ class ResearchError(Exception):
         if self.allowed:
             text += f"; allowed: {self.allowed}"
         if self.remedy:
-            text += f". {self.remedy}"
+            text += f" {self.remedy}" if text.endswith((".", "?", "!")) else f". {self.remedy}"
         return text
 
 

@@ -194,14 +194,17 @@ def payload(case: Case, *others: Case, windows: list[tuple[int, int]] | None = N
             "n_cut": window["n_cut"],
             "other_announcements": results.settings.other_announcements,
         },
-        "parameters": {name: one.get(name) for name in ("alpha", "beta", "sigma")},
+        "parameters": {
+            **{name: one.get(name) for name in ("alpha", "beta", "sigma")},
+            **one.drop(["alpha", "beta", "sigma", "n_observations", "r_squared"], errors="ignore").to_dict(),
+        },
         "windows": [
             {"start": w[0], "end": w[1], **results.car(*w).iloc[i][["car", "se", "t", "p_value"]].to_dict()}
             for w in family
         ],
         "earnings_day": {
             "z": case.day["z_own"],
-            "rank": case.day["rank_own"],
+            "rank": int(case.day["rank_own"]) if pd.notna(case.day["rank_own"]) else None,
             "n": n,
             "rank_by": "absolute size, 1 = largest, among the n earlier days and this one",
         },

@@ -11,12 +11,16 @@ from scipy import stats
 
 from research.events.announcements import Announcements
 from research.events.calendar import TradingCalendar
-from research.study.models import resolve_model
+from research.market.factors import FactorReturns
+from research.study.models import FactorModel, resolve_model
 from research.study.results import EventStudyResults
 from research.study.study import EventStudy
 
 #: A peer that announces itself within this many sessions of day zero is no benchmark.
 NEIGHBOURHOOD = 1
+#: Models compared side by side whatever there is; and those that want factor returns.
+PLAIN_MODELS = ("market", "market-adjusted", "mean-adjusted")
+FACTOR_MODELS = ("capm", "ff3", "carhart", "ff5", "ff6")
 
 
 def clean_peers(
@@ -68,12 +72,36 @@ def equal_weighted(returns: pd.DataFrame, members: Iterable[str], name: str = "p
     return pd.Series(values.mean(axis=1) if values.shape[1] else np.nan, index=part.index, name=name)
 
 
+def available_models(factors: pd.DataFrame | None = None) -> list[str]:
+    """Models that need nothing but the return, a market, and the factors that are there.
+
+    Parameters
+    ----------
+    factors : DataFrame, optional
+        Factor returns with French's names.
+
+    Returns
+    -------
+    list of str
+        ``market``, ``market-adjusted`` and ``mean-adjusted``; then those of ``capm``, ``ff3``,
+        ``carhart``, ``ff5`` and ``ff6`` whose factors and risk-free rate are all there.
+    """
+    names = set() if factors is None else set(FactorReturns.from_frame(factors).names)
+    found = [*PLAIN_MODELS]
+    for name in FACTOR_MODELS:
+        model = resolve_model(name)
+        needed = model.columns if isinstance(model, FactorModel) else ("Mkt-RF",)
+        if {"RF", *needed} <= names:
+            found.append(name)
+    return found
+
+
 def side_by_side(
     event_id: str,
     announcements: Announcements,
     returns: pd.DataFrame,
     benchmarks: Mapping[str, pd.Series],
-    models: Iterable[str] = ("market", "market-adjusted", "mean-adjusted"),
+    models: Iterable[str] = PLAIN_MODELS,
     **choices: Any,
 ) -> pd.DataFrame:
     """Day zero of one event under every model and benchmark, since the choice can change a verdict.
@@ -84,6 +112,8 @@ def side_by_side(
         An event of ``announcements``; the others of its firm are cut from the estimation window.
     benchmarks : mapping of label to Series
         Market returns to compare with. Models that use none appear once.
+    models : iterable of str
+        See :func:`available_models`; factor models want ``factors=`` among the choices.
     **choices
         Passed to :class:`EventStudy`: windows and policies.
 
