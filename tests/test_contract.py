@@ -27,7 +27,7 @@ pytestmark = [
 
 SAMPLE = Path(__file__).resolve().parent.parent / "data" / "sample"
 LEDGER = ["event_id", "ticker", "kind", "announced_at", "timing", "day_zero", "status", "reason", "detail"]
-TEST = "window test statistic df p_value n_events null distribution definition note".split()
+TEST = ["window", "test", "statistic", "df", "p_value", "n_events", "null", "distribution", "definition", "note"]
 
 
 @pytest.fixture(scope="module")
@@ -251,9 +251,9 @@ def test_threads_get_the_same_numbers(study, results):
 
 def test_prices_in_place_of_returns_are_named(inputs):
     events, returns, market = inputs
-    with pytest.raises(es.InputError, match="returns: .* look like prices"):
+    with pytest.raises(es.InputError, match=r"returns: .* look like prices"):
         es.EventStudy(events, es.sample.prices().field("close"), market=market)
-    with pytest.raises(es.InputError, match="market: .* look like prices"):
+    with pytest.raises(es.InputError, match=r"market: .* look like prices"):
         es.EventStudy(events, returns, market=es.sample.market_levels())
 
 
