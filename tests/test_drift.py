@@ -138,7 +138,7 @@ def test_groups_paths_and_differences_agree_with_each_other(study, surprise):
 def test_overlap_weighted_variance_equals_a_loop_over_pairs(study, surprise):
     found = drift(study, surprise, start=2, end=END, grouping="sign")
     part = found.events[(found.events["status"] == "used") & found.events["group"].isin([0, 2])]
-    sessions = pd.DatetimeIndex(study._sessions)
+    sessions = pd.DatetimeIndex(study.sessions)
     residual = {}
     for event_id in part.index:
         path = study.estimation_path(event_id)["residual"].dropna()

@@ -76,7 +76,7 @@ def event_frame(
         extra = aligned(data, results, frame.index)
         frame = frame.drop(columns=[name for name in extra.columns if name in frame.columns]).join(extra)
     if any(name in DERIVED and name not in frame.columns for name in wanted):
-        derived = surprises.table(results._covariates).reindex(frame.index)
+        derived = surprises.table(results.announced).reindex(frame.index)
         frame = frame.join(derived[[name for name in derived.columns if name not in frame.columns]])
     frame["car"] = results.car(*window)["car"].to_numpy()
     if "bhar" in wanted:

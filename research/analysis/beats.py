@@ -81,7 +81,7 @@ def beat_but_dip(
     """
     frame = results.events
     if surprise is None:
-        surprise = surprises.table(results._covariates)["eps_surprise"]
+        surprise = surprises.table(results.announced)["eps_surprise"]
     yard = results.yardsticks(0)
     events = pd.DataFrame(
         {

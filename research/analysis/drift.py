@@ -24,7 +24,7 @@ from research.analysis.ranks import Ranks, rank_surprises
 from research.errors import InputError, ParameterError, ResearchWarning
 from research.events import surprises
 from research.events.announcements import Announcements
-from research.study import correlation, estimation
+from research.study import correlation
 from research.study.results import EventStudyResults
 from research.study.study import EventStudy
 
@@ -65,9 +65,9 @@ def holding_windows(results: EventStudyResults, start: int = START, end: int = E
     """
     if not start < end:
         raise ParameterError("the window is empty", parameter="start, end", value=(start, end), allowed="start < end")
-    results._check_window(start, end)
+    results.check_window(start, end)
     events = results.events
-    following = _next_announcement(results)
+    following = results.next_announcement()
     last = np.where(np.isnan(following), end, np.minimum(end, following - GUARD)).astype(np.int64)
     table = pd.DataFrame(
         {
@@ -83,7 +83,7 @@ def holding_windows(results: EventStudyResults, start: int = START, end: int = E
     days = np.arange(start, start + abnormal.shape[1])
     inside = days[None, :] <= last[:, None]
     day = results.grid_day
-    ends = _last_return(results)
+    ends = results.last_return_day()
     gone = day + last > ends
     holes = (np.isnan(abnormal) & inside).any(axis=1)
     reason = np.select(
@@ -94,30 +94,6 @@ def holding_windows(results: EventStudyResults, start: int = START, end: int = E
     table["status"] = np.where(reason == "", "used", "left out").astype(object)
     table["reason"] = reason
     return table
-
-
-def _last_return(results: EventStudyResults) -> NDArray[np.int64]:
-    """Grid position of the last return of each event's firm."""
-    grid = results._raw[:, results._offset : results._offset + len(results._sessions)]
-    present = ~np.isnan(grid)
-    last = grid.shape[1] - 1 - present[:, ::-1].argmax(axis=1)
-    return last[results.firms].astype(np.int64)
-
-
-def _next_announcement(results: EventStudyResults) -> Floats:
-    """Relative day of the firm's next known announcement of the same kind; NaN where none is known."""
-    found = np.full(len(results), np.nan)
-    for part in results._parts:
-        rows = np.searchsorted(results._rows, part.rows)
-        day = part.events.day - results._offset
-        width = len(results._sessions) + 1
-        known = part.known[0] * width + part.known[1]
-        # An announcement of unknown hour is known on two neighbouring days; neither is the next one.
-        at = np.searchsorted(known, part.firm * width + day + 1, side="right")
-        safe = np.minimum(at, len(known) - 1)
-        same = (at < len(known)) & (known[safe] // width == part.firm)
-        found[rows] = np.where(same, known[safe] % width - day, np.nan)
-    return found
 
 
 @dataclass(frozen=True)
@@ -222,12 +198,10 @@ def _paths(
     if alpha == "zero" and "alpha" in results.parameters:
         abnormal = abnormal + results.parameters["alpha"].to_numpy()[:, None]
     sums = np.cumsum(np.where(held, abnormal, 0.0), axis=1)
-    at = results._events.day + start
-    own = estimation.gather(results._raw, results.firms, at, len(days))
-    growth = np.prod(1 + np.where(held, own, 0.0), axis=1)
-    if results._benchmark is None:
+    growth = np.prod(1 + np.where(held, results.held_returns((start, end)), 0.0), axis=1)
+    market = results.market_held((start, end))
+    if market is None:
         return sums, np.full(len(sums), np.nan)
-    market = estimation.gather(results._benchmark[None, :], np.zeros(len(at), dtype=np.int64), at, len(days))
     return sums, growth - np.prod(1 + np.where(held, market, 0.0), axis=1)
 
 
@@ -306,7 +280,7 @@ class _Correlations:
         cls, results: EventStudyResults, sides: NDArray[np.bool_], long: NDArray[np.bool_], length: int
     ) -> _Correlations:
         rows = np.flatnonzero(sides)
-        days = results._events.day
+        days = results.grid_day
 
         def total(chosen: NDArray[np.intp]) -> float:
             n = len(chosen)
@@ -444,12 +418,12 @@ def portfolio_positions(headline: Drift, results: EventStudyResults, start: int 
     events = headline.events
     chosen = (events["status"] == "used") & events["group"].isin([0, headline.ranks.n_groups - 1])
     part = events[chosen]
-    zero = results._sessions.get_indexer(pd.DatetimeIndex(part["day_zero"]))
+    zero = results.sessions.get_indexer(pd.DatetimeIndex(part["day_zero"]))
     return pd.DataFrame(
         {
             "ticker": part["ticker"].to_numpy(),
-            "first": results._sessions[zero + start],
-            "last": results._sessions[zero + part["last"].to_numpy()],
+            "first": results.sessions[zero + start],
+            "last": results.sessions[zero + part["last"].to_numpy()],
             "side": np.where(part["group"] == 0, -1, 1),
         }
     )

@@ -84,25 +84,10 @@ def sefcik_thompson(results: EventStudyResults, formula: str, day: str | pd.Time
 
 def _time_series(results: EventStudyResults, rows: NDArray[np.intp]) -> tuple[Floats, Floats]:
     """Returns of the events' firms on their common estimation days and day zero, and the model's regressors."""
-    panel, events = results._panel, results._events
-    start, end = results.settings.estimation
-    zero = int(events.day[rows[0]])
-    window = np.arange(zero + start, zero + end + 1)
-    cut = np.column_stack([results.estimation_path(int(i))["cut"].reindex(_sessions(results, window)) for i in rows])
-    y = panel.y[events.firm[rows]][:, window].T
-    usable = ~np.isnan(y).any(axis=1) & ~np.nan_to_num(cut.astype(float)).any(axis=1)
-    columns = np.append(window[usable], zero)
-    y = panel.y[events.firm[rows]][:, columns].T
-    parts = [np.ones((len(columns), 1))] if panel.constant else []
-    return y, np.hstack([*parts, panel.regressors[:, columns].T])
-
-
-def _sessions(results: EventStudyResults, columns: NDArray[np.int64]) -> pd.DatetimeIndex:
-    """Sessions of grid columns; NaT outside the data."""
-    position = columns - results._offset
-    inside = (position >= 0) & (position < len(results._sessions))
-    labels = results._sessions[np.clip(position, 0, len(results._sessions) - 1)]
-    return pd.DatetimeIndex(np.where(inside, labels.to_numpy(), np.datetime64("NaT", "ns")))
+    y, X = results.estimation_data(rows)
+    zero, x_zero = results.event_data(rows, (0, 0))
+    used = ~np.isnan(y).any(axis=0)
+    return np.vstack([y[:, used].T, zero.T]), np.vstack([X[0, used], x_zero[0]])
 
 
 @dataclass(frozen=True)

@@ -125,7 +125,9 @@ def _check_shape(frame: pd.DataFrame) -> None:
         )
     text = [str(name) for name, dtype in frame.dtypes.items() if not pd.api.types.is_numeric_dtype(dtype)]
     if text:
-        raise InputError("columns that are not numeric: " + in_words(text), parameter="factors")
+        raise InputError(
+            "columns that are not numeric: " + in_words(text), parameter="factors", remedy="Convert them to floats."
+        )
 
 
 def _check_finite(values: np.ndarray, frame: pd.DataFrame) -> None:

@@ -135,10 +135,10 @@ def family_table(sample: Sample) -> Fragment:
 
 def tests_table(sample: Sample) -> Fragment:
     """The default tests of the primary window, one line a test and a pair of columns a class."""
+    if not sample.results.events["surprise_class"].isin(CLASSES).any():
+        return paragraph("No class of surprise has an announcement to test.", "note")
     tests = sample.results.test([sample.window], by="surprise_class", seed=sample.seed, draws=sample.draws)
     tests = tests[tests["group"].isin(CLASSES)]
-    if not len(tests):
-        return paragraph("No class of surprise has an announcement to test.", "note")
     present = [name for name in CLASSES if (tests["group"] == name).any()]
     shown = pd.DataFrame({"test": list(dict.fromkeys(tests["test"]))})
     columns: dict[str, Column | str] = {"test": "test"}

@@ -55,8 +55,19 @@ class Alignment:
 
     def exclude(self, rows: NDArray[np.intp], reason: str, detail: str | list[str]) -> None:
         """Enter a reason for some input rows; the one change an alignment sees after it was made."""
-        self.table.iloc[rows, self.table.columns.get_loc("reason")] = reason
-        self.table.iloc[rows, self.table.columns.get_loc("detail")] = detail
+        if len(rows):
+            self.table.iloc[rows, self.table.columns.get_loc("reason")] = reason
+            self.table.iloc[rows, self.table.columns.get_loc("detail")] = detail
+
+    def exclude_if(self, mask: NDArray[np.bool_], reason: str, detail: str | list[str]) -> None:
+        """Give ``reason`` to the masked rows that have none yet; a list of details is one for each masked row."""
+        rows = np.flatnonzero(mask)
+        if not len(rows):
+            return
+        fresh = (self.table["reason"].iloc[rows] == "").to_numpy()
+        if not isinstance(detail, str):
+            detail = [text for text, wanted in zip(detail, fresh, strict=True) if wanted]
+        self.exclude(rows[fresh], reason, detail)
 
 
 def time_events(announcements: Announcements, calendar: TradingCalendar, unknown_timing: str) -> pd.DataFrame:
@@ -98,35 +109,67 @@ def align(
     """
     frame = announcements.frame
     timed = time_events(announcements, calendar, unknown_timing)
+    day = _grid_position(sessions, pd.DatetimeIndex(timed["day_zero"]))
+    inside = (day >= 0) & (day < len(sessions))
+    day_zero = timed["day_zero"].to_numpy(dtype="datetime64[ns]", copy=True)
+    day_zero[inside] = sessions.to_numpy()[day[inside]]
     table = pd.DataFrame(
         {
             "event_id": frame["event_id"],
             "ticker": frame["ticker"],
             "kind": frame["kind"],
             "timing": timed["timing"],
-            "day_zero": timed["day_zero"],
+            "day_zero": day_zero,
             "assumed": timed["assumed"].astype(bool),
             "reason": np.where(frame["status"] == "ok", "", frame["status"]).astype(object),
             "detail": _details(frame),
         }
     )
-    firm = returns.columns.get_indexer(pd.Index(frame["ticker"])).astype(np.int64)
-    day = _grid_position(sessions, pd.DatetimeIndex(table["day_zero"]))
-    _exclude(table, table["day_zero"].isna().to_numpy(), "unknown-timing", "announced on a date of unknown hour")
+    firm = _columns(frame["ticker"], returns.columns)
+    found = Alignment(table, firm, day)
+    found.exclude_if(np.isnat(day_zero), "unknown-timing", "announced on a date of unknown hour")
+    repeated = _repeated(table, firm, day)
+    found.exclude_if(repeated, "duplicate", "same ticker, kind and day zero as another announcement")
 
-    present = returns.notna().to_numpy()
-    has_any = present.any(axis=0)
-    first = np.where(has_any, present.argmax(axis=0), len(sessions))
-    last = np.where(has_any, len(sessions) - 1 - present[::-1].argmax(axis=0), -1)
-    known = firm >= 0
-    column = np.where(known, firm, 0)
-    _exclude(table, ~known | ~has_any[column], "no-prices", "no return of this ticker")
-    outside = (day < first[column]) | (day > last[column])
-    _exclude(table, outside, "outside-price-history", _spans(sessions, first[column[outside]], last[column[outside]]))
-    row = np.clip(day, 0, len(sessions) - 1)
-    _exclude(table, ~present[row, column], "missing-day-zero", "no return on day zero")
-    _exclude(table, ~market_present[row], "missing-market", "no market or factor return on day zero")
-    return Alignment(table, np.where(known, firm, -1), day)
+    values = returns.to_numpy()
+    column, row = np.maximum(firm, 0), np.clip(day, 0, len(sessions) - 1)
+    absent = (firm < 0) | ~inside | np.isnan(values[row, column])
+    # Only shares without a return on a day zero need to be searched for what they have.
+    first, last = np.full(len(firm), len(sessions)), np.full(len(firm), -1)
+    doubtful = np.flatnonzero(absent & (firm >= 0))
+    columns, code = np.unique(firm[doubtful], return_inverse=True)
+    present = ~np.isnan(values[:, columns])
+    some = present.any(axis=0)
+    first[doubtful] = np.where(some, present.argmax(axis=0), len(sessions))[code]
+    last[doubtful] = np.where(some, len(sessions) - 1 - present[::-1].argmax(axis=0), -1)[code]
+    found.exclude_if(absent & (last < 0), "no-prices", "no return of this ticker")
+    outside = absent & ((day < first) | (day > last))
+    found.exclude_if(outside, "outside-price-history", _spans(sessions, first[outside], last[outside]))
+    found.exclude_if(absent, "missing-day-zero", "no return on day zero")
+    found.exclude_if(~market_present[row], "missing-market", "no market or factor return on day zero")
+    return found
+
+
+def _columns(tickers: pd.Series, columns: pd.Index) -> NDArray[np.int64]:
+    """Position of each ticker among the columns; -1 where there is none."""
+    codes, names = pd.factorize(tickers)
+    return columns.get_indexer(pd.Index(names))[codes].astype(np.int64)
+
+
+def _repeated(table: pd.DataFrame, firm: NDArray[np.int64], day: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Rows still in whose ticker, kind and day zero another row has that is timed better or named earlier.
+
+    The announcements were compared on their own exchanges' clocks; a policy for unknown
+    hours or another calendar can bring two of them onto one day zero.
+    """
+    rows = np.flatnonzero((table["reason"] == "").to_numpy() & (firm >= 0))
+    kinds = pd.factorize(table["kind"])[0][rows]
+    keys = (kinds * (firm.max(initial=0) + 1) + firm[rows]) * (day.max(initial=0) + 1) + np.maximum(day[rows], 0)
+    repeated = np.zeros(len(table), dtype=bool)
+    if len(rows) and not np.diff(np.sort(keys)).all():
+        order = np.lexsort((table["event_id"].to_numpy(dtype=object)[rows], table["assumed"].to_numpy()[rows], keys))
+        repeated[rows[order[1:]]] = np.diff(keys[order]) == 0
+    return repeated
 
 
 def _details(frame: pd.DataFrame) -> pd.Series:
@@ -155,17 +198,6 @@ def _grid_position(sessions: pd.DatetimeIndex, day_zero: pd.DatetimeIndex) -> ND
     return position
 
 
-def _exclude(table: pd.DataFrame, mask: NDArray[np.bool_], reason: str, detail: str | list[str]) -> None:
-    """Give ``reason`` to the masked rows that have none yet; a list of details is one for each masked row."""
-    rows = np.flatnonzero(mask)
-    fresh = (table["reason"].iloc[rows] == "").to_numpy()
-    texts = [detail] * len(rows) if isinstance(detail, str) else detail
-    table.iloc[rows[fresh], table.columns.get_loc("reason")] = reason
-    table.iloc[rows[fresh], table.columns.get_loc("detail")] = [
-        text for text, wanted in zip(texts, fresh, strict=True) if wanted
-    ]
-
-
 def _spans(sessions: pd.DatetimeIndex, first: NDArray[np.intp], last: NDArray[np.intp]) -> list[str]:
     """For each column, a sentence on the span of its returns."""
     return [
@@ -189,18 +221,22 @@ def known_days(
     """
     frame = known.frame
     keep = (frame["kind"] == kind).to_numpy() & (frame["status"] != "invalid").to_numpy()
-    firm = tickers.get_indexer(pd.Index(frame["ticker"])).astype(np.int64)
+    firm = _columns(frame["ticker"], tickers)
     keep &= firm >= 0
+    timed = time_events(known, calendar, "same-session")
+    # The second policy concerns the dates of unknown hour only.
+    unknown_hour = keep & timed["assumed"].to_numpy(dtype=bool)
+    placed = [(keep, timed)]
+    if unknown_hour.any():
+        placed.append((unknown_hour, time_events(known, calendar, "next-session")))
     keys = []
-    for policy in ("same-session", "next-session"):
-        timed = time_events(known, calendar, policy)
-        day = _grid_position(sessions, pd.DatetimeIndex(timed["day_zero"]))
-        # The second policy concerns the dates of unknown hour only.
-        asked = keep if policy == "same-session" else keep & timed["assumed"].to_numpy(dtype=bool)
+    for asked, one in placed:
+        day = _grid_position(sessions, pd.DatetimeIndex(one["day_zero"]))
         inside = asked & (day >= 0) & (day < len(sessions))
         keys.append(firm[inside] * len(sessions) + day[inside])
-    unique = np.unique(np.concatenate(keys))
-    return unique // len(sessions), unique % len(sessions)
+    ordered = np.sort(np.concatenate(keys))
+    distinct = ordered[np.diff(ordered, prepend=-1) != 0]
+    return distinct // len(sessions), distinct % len(sessions)
 
 
 def cut_counts(firm: NDArray[np.int64], day: NDArray[np.int64], n_firms: int, n_sessions: int) -> NDArray[np.int8]:

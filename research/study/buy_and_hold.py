@@ -79,7 +79,12 @@ def _reference(
 def _codes(tickers: list[str], reference: Iterable[str] | Mapping[str, str]) -> NDArray[np.int64]:
     """Group of each ticker; a list of tickers is group 0."""
     if isinstance(reference, Mapping):
-        return group_codes(tickers, reference)
+        codes = group_codes(tickers, reference)
+        if not (codes >= 0).any():
+            raise ParameterError(
+                "no ticker of the returns is in a group", parameter="reference", allowed=in_words(tickers, 10)
+            )
+        return codes
     chosen = [reference] if isinstance(reference, str) else list(reference)
     unknown = [name for name in chosen if name not in tickers]
     if unknown or not chosen:

@@ -341,7 +341,8 @@ def abnormal_returns(
         where the return or a regressor is missing.
     """
     length = window[1] - window[0] + 1
-    abnormal = np.empty((len(events), length))
+    # Day by day in memory, as a frame holds its columns: windows and tables then copy whole runs.
+    abnormal = np.empty((len(events), length), order="F")
     errors = np.empty_like(abnormal)
 
     def work(rows: slice) -> None:
@@ -355,7 +356,7 @@ def abnormal_returns(
             z = event_regressors(panel, part, window)
             y -= np.einsum("ilp,ip->il", z, fit.slopes[rows])
             z -= fit.centre[rows, None, :]
-            c += np.einsum("ilp,ipq,ilq->il", z, fit.gram_inverse[rows], z, optimize=True)
+            c += np.einsum("ilp,ilp->il", np.einsum("ilq,iqp->ilp", z, fit.gram_inverse[rows]), z)
         np.sqrt(c, out=c)
         c *= fit.sigma[rows, None]
         weights = event_weights(panel, part, window)
@@ -406,7 +407,7 @@ def cumulative(
     if len(panel.regressors):
         z = event_regressors(panel, events, window)
         d = np.einsum("ilp,il->ip", z, w) - total[:, None] * fit.centre
-        factor += np.einsum("ip,ipq,iq->i", d, fit.gram_inverse, d, optimize=True)
+        factor += np.einsum("ip,ip->i", np.einsum("iq,iqp->ip", d, fit.gram_inverse), d)
     return car, factor, n_days
 
 

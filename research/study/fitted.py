@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from research.errors import ParameterError
-from research.study import estimation
+from research.study import estimation, neighbours
 from research.study.alignment import Alignment, cut_counts
 from research.study.neighbours import KindFit
 from research.study.ranks import EventArrays
@@ -177,13 +177,57 @@ class FittedEvents:
             part = self._parts[0]
             return estimation.residuals(part.panel, part.events.part(rows), estimation.select(part.fit, rows), window)
         out = np.empty((len(rows), window[1] - window[0] + 1))
-        for code, part in enumerate(self._parts):
-            mine = np.flatnonzero(self._homes[0][rows] == code)
-            own = self._homes[1][rows[mine]]
+        for part, mine, own in self._by_kind(rows):
             out[mine] = estimation.residuals(
                 part.panel, part.events.part(own), estimation.select(part.fit, own), window
             )
         return out
+
+    def _by_kind(self, rows: NDArray[np.intp]) -> Iterator[tuple[KindFit, NDArray[np.intp], NDArray[np.intp]]]:
+        """Each kind's fit, the positions among ``rows`` of the events it holds, and their rows in it."""
+        for code, part in enumerate(self._parts):
+            mine = np.flatnonzero(self._homes[0][rows] == code)
+            yield part, mine, self._homes[1][rows[mine]]
+
+    def estimation_data(self, rows: NDArray[np.intp]) -> tuple[Floats, Floats]:
+        """What the regressions of some events were run on.
+
+        Parameters
+        ----------
+        rows : ndarray of int, shape (n_rows,)
+            Positions among the used events.
+
+        Returns
+        -------
+        y : ndarray of shape (n_rows, M)
+            Return minus the model's offset over the estimation window; NaN on unused days.
+        X : ndarray of shape (n_rows, M, k)
+            Regressors, the constant first where the model has one.
+        """
+        window = self.settings.estimation
+        return self._stacked(rows, window, estimation.estimation_returns)
+
+    def event_data(self, rows: NDArray[np.intp], window: tuple[int, int]) -> tuple[Floats, Floats]:
+        """The same as :meth:`estimation_data` over a window of the event window, nothing cut."""
+
+        def returns(panel: estimation.Panel, events: estimation.Events, window: tuple[int, int]) -> Floats:
+            return estimation.gather(panel.y, events.firm, events.day + window[0], window[1] - window[0] + 1)
+
+        return self._stacked(rows, window, returns)
+
+    def _stacked(
+        self,
+        rows: NDArray[np.intp],
+        window: tuple[int, int],
+        read: Callable[[estimation.Panel, estimation.Events, tuple[int, int]], Floats],
+    ) -> tuple[Floats, Floats]:
+        length = window[1] - window[0] + 1
+        y, X = np.empty((len(rows), length)), np.ones((len(rows), length, self._panel.n_coefficients))
+        for part, mine, own in self._by_kind(rows):
+            events = part.events.part(own)
+            y[mine] = read(part.panel, events, window)
+            X[mine, :, int(part.panel.constant) :] = estimation.event_regressors(part.panel, events, window)
+        return y, X
 
     def event_arrays(self, rows: NDArray[np.intp]) -> EventArrays:
         """Abnormal returns, standard errors and sigma of some events."""
@@ -244,6 +288,26 @@ class FittedEvents:
     def tickers(self) -> list[str]:
         """Columns of the returns."""
         return [str(name) for name in self._tickers]
+
+    @property
+    def sessions(self) -> pd.DatetimeIndex:
+        """Sessions of the grid, which :attr:`grid_day` counts."""
+        return self._sessions
+
+    @property
+    def announced(self) -> pd.DataFrame:
+        """Every announcement given, used or not, with its covariates, in the order of the input; a copy."""
+        return self._covariates.copy()
+
+    def last_return_day(self) -> NDArray[np.int64]:
+        """Grid position of the last return of each used event's firm; shape (n_events,)."""
+        firms, place = np.unique(self._firm, return_inverse=True)
+        present = ~np.isnan(self._raw[firms, self._offset : self._offset + len(self._sessions)])
+        return (present.shape[1] - 1 - present[:, ::-1].argmax(axis=1))[place].astype(np.int64)
+
+    def next_announcement(self) -> Floats:
+        """Relative day of the firm's next known announcement of the same kind; NaN where none is known."""
+        return self._merged([neighbours.next_known(part, len(self._sessions), self._offset) for part in self._parts])
 
     @cached_property
     def _homes(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

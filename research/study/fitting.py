@@ -120,9 +120,10 @@ class Fitter:
 
     def _pad(self, values: Floats) -> Floats:
         """Values with NaN columns on both sides of the last axis."""
-        n_sessions = values.shape[-1]
-        padded = np.full((*values.shape[:-1], self.left + n_sessions + self._right), np.nan)
-        padded[..., self.left : self.left + n_sessions] = values
+        end = self.left + values.shape[-1]
+        padded = np.empty((*values.shape[:-1], end + self._right))
+        padded[..., : self.left] = padded[..., end:] = np.nan
+        padded[..., self.left : end] = values
         return padded
 
     def _inside(self, padded: Floats) -> Floats:

@@ -67,7 +67,7 @@ def resolve_tests(tests: str | Iterable[str]) -> list[str]:
         return [name for name, test in _TESTS.items() if test.default]
     if isinstance(tests, str) and tests == "all":
         return list(_TESTS)
-    asked = [tests] if isinstance(tests, str) else list(tests)
+    asked = [tests] if isinstance(tests, str) or not isinstance(tests, Iterable) else list(tests)
     for name in asked:
         if name not in _TESTS:
             raise ParameterError(

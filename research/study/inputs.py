@@ -9,8 +9,12 @@ from numpy.typing import NDArray
 from research.errors import InputError, ParameterError, in_words, nearest, offences
 from research.events.announcements import Announcements
 from research.events.calendar import TradingCalendar
+from research.market.factors import FactorReturns
 
 Floats = NDArray[np.float64]
+
+#: What is expected of returns, said wherever they cannot be that.
+DECIMALS = "Simple returns in decimals are expected (0.01 is one per cent); missing days are NaN."
 
 
 def as_announcements(events: Announcements | pd.DataFrame) -> Announcements:
@@ -22,7 +26,13 @@ def check_returns(returns: pd.DataFrame, calendar: TradingCalendar) -> pd.DataFr
     """A float copy on every session of the span; one error for whatever cannot be used."""
     if not isinstance(returns, pd.DataFrame) or returns.empty:
         raise InputError("no returns", parameter="returns", remedy="Pass a DataFrame, sessions x tickers.")
-    columns = pd.Index(returns.columns)
+    if returns.columns.nlevels > 1:
+        raise InputError(
+            "columns of several levels",
+            parameter="returns",
+            remedy="Keep the level of the tickers, for instance with returns.droplevel(0, axis=1).",
+        )
+    columns = pd.Index(returns.columns).astype(str)
     if columns.has_duplicates:
         raise InputError(
             "ticker columns appear twice: " + in_words(columns[columns.duplicated()].unique()),
@@ -30,8 +40,8 @@ def check_returns(returns: pd.DataFrame, calendar: TradingCalendar) -> pd.DataFr
             remedy="Keep one column a ticker.",
         )
     index = session_labels(returns.index, "returns")
-    if not all(pd.api.types.is_numeric_dtype(dtype) for dtype in returns.dtypes.unique()):
-        text = [str(name) for name, dtype in returns.dtypes.items() if not pd.api.types.is_numeric_dtype(dtype)]
+    if not all(_is_real(dtype) for dtype in returns.dtypes.unique()):
+        text = [str(name) for name, dtype in returns.dtypes.items() if not _is_real(dtype)]
         raise InputError(
             "columns that are not numeric: " + in_words(text), parameter="returns", remedy="Convert them to floats."
         )
@@ -44,10 +54,10 @@ def check_returns(returns: pd.DataFrame, calendar: TradingCalendar) -> pd.DataFr
             "returns that are infinite or below -100%",
             parameter="returns",
             rows=_impossible_returns(values, index, columns),
-            remedy="Simple returns in decimals are expected; missing days are NaN.",
+            remedy=DECIMALS,
         )
     _require_no_levels(values, "returns")
-    frame = pd.DataFrame(values, index=index, columns=columns.astype(str), copy=False)
+    frame = pd.DataFrame(values, index=index, columns=columns, copy=False)
     if not index.is_monotonic_increasing:
         frame = frame.sort_index()
     sessions = calendar.sessions[calendar.sessions.slice_indexer(frame.index[0], frame.index[-1])]
@@ -60,6 +70,11 @@ def check_returns(returns: pd.DataFrame, calendar: TradingCalendar) -> pd.DataFr
             remedy="Drop them, or name the right calendar.",
         )
     return frame if len(sessions) == len(frame) else frame.reindex(sessions)
+
+
+def _is_real(dtype: object) -> bool:
+    """Whether a column holds numbers; True and False are none."""
+    return pd.api.types.is_float_dtype(dtype) or pd.api.types.is_integer_dtype(dtype)
 
 
 def _require_no_levels(values: Floats, parameter: str) -> None:
@@ -133,7 +148,7 @@ def check_market(market: pd.Series | str | None, returns: pd.DataFrame) -> pd.Se
     if not isinstance(market, pd.Series):
         raise ParameterError("neither a Series nor a column name", parameter="market", value=type(market).__name__)
     labels = session_labels(market.index, "market")
-    if not pd.api.types.is_numeric_dtype(market.dtype):
+    if not _is_real(market.dtype):
         raise InputError("the market return is not numeric", parameter="market", remedy="Convert it to floats.")
     values = market.to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
     with np.errstate(invalid="ignore"):
@@ -143,13 +158,30 @@ def check_market(market: pd.Series | str | None, returns: pd.DataFrame) -> pd.Se
             "market returns that are infinite or below -100%",
             parameter="market",
             rows=offences((f"{labels[i]:%Y-%m-%d}", "market", float(values[i]), "impossible") for i in bad),
+            remedy=DECIMALS,
         )
     _require_no_levels(values, "market")
-    aligned = pd.Series(values, index=labels, name=market.name).reindex(returns.index)
-    if aligned.isna().all():
-        raise InputError(
-            "the market return has no date in common with the returns",
-            parameter="market",
-            remedy=f"The returns span {returns.index[0]:%Y-%m-%d} to {returns.index[-1]:%Y-%m-%d}.",
-        )
-    return aligned
+    _check_common(labels[~np.isnan(values)], returns, "market", "market return")
+    return pd.Series(values, index=labels, name=market.name).reindex(returns.index)
+
+
+def check_factors(factors: pd.DataFrame | FactorReturns | None, returns: pd.DataFrame) -> FactorReturns | None:
+    """Factor returns that have sessions in common with the returns."""
+    if factors is None:
+        return None
+    checked = factors if isinstance(factors, FactorReturns) else FactorReturns.from_frame(factors)
+    labels = session_labels(checked.frame.index, "factors")
+    _check_common(labels, returns, "factors", "factor return")
+    return checked
+
+
+def _check_common(labels: pd.DatetimeIndex, returns: pd.DataFrame, parameter: str, what: str) -> None:
+    """Refuse a series that has nothing to say on any session of the returns."""
+    if labels.isin(returns.index).any():
+        return
+    span = f"it spans {labels.min():%Y-%m-%d} to {labels.max():%Y-%m-%d}" if len(labels) else "all of it is missing"
+    raise InputError(
+        f"no {what} on any session of the returns; {span}",
+        parameter=parameter,
+        remedy=f"The returns span {returns.index[0]:%Y-%m-%d} to {returns.index[-1]:%Y-%m-%d}.",
+    )

@@ -200,7 +200,8 @@ class FactorModel(ExpectedReturnModel):
     label: str = "factors"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "columns", tuple(self.columns))
+        columns = (self.columns,) if isinstance(self.columns, str) else tuple(self.columns)
+        object.__setattr__(self, "columns", columns)
         if not self.columns or len(set(self.columns)) < len(self.columns):
             raise ParameterError("no factor, or one twice", parameter="columns", value=self.columns)
 
@@ -457,6 +458,10 @@ def resolve_model(model: str | ExpectedReturnModel) -> ExpectedReturnModel:
         return model
     if isinstance(model, str) and model in _BY_NAME:
         return _BY_NAME[model]
+    if isinstance(model, type) and issubclass(model, ExpectedReturnModel):
+        raise ParameterError(
+            "a class, not a model", parameter="model", value=model, remedy=f"{model.__name__}() is one."
+        )
     raise ParameterError(
         "unknown expected-return model",
         parameter="model",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from research.study import estimation
@@ -47,30 +46,37 @@ class KindFit:
     extra: dict[str, Floats] = field(default_factory=dict)
 
 
-def count(part: KindFit, sessions: pd.DatetimeIndex, offset: int, start: int, end: int) -> NDArray[np.int64]:
+def _between(part: KindFit, width: int, offset: int, start: int, end: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """First and one past the last of ``part.known`` with day zero in ``[start, end]`` of each event."""
+    firm, position = part.known
+    keys = firm * (width + 1) + position  # sorted by construction
+    day = part.events.day - offset
+    base = part.firm * (width + 1)
+    first = np.searchsorted(keys, base + np.clip(day + start, 0, width), side="left")
+    after = np.searchsorted(keys, base + np.clip(day + end, -1, width), side="right")
+    return first, np.maximum(after, first)
+
+
+def count(part: KindFit, width: int, offset: int, start: int, end: int) -> NDArray[np.int64]:
     """Known announcements of each event's firm with day zero in ``[start, end]``, its own apart.
 
     Parameters
     ----------
     part : KindFit
         Events of one kind.
-    sessions : DatetimeIndex
-        The grid.
+    width : int
+        Sessions of the grid.
     offset : int
         Padding columns before the grid's first session.
     start, end : int
         Relative days, both included.
     """
-    width = len(sessions) + 1
-    known = part.known[0] * width + part.known[1]  # sorted by construction
-    day = part.events.day - offset
-    base = part.firm * width
-    first = np.searchsorted(known, base + np.clip(day + start, 0, width - 1), side="left")
-    after = np.searchsorted(known, base + np.clip(day + end, -1, width - 1), side="right")
+    first, after = _between(part, width, offset, start, end)
     found = after - first
     if start <= 0 <= end:
-        found = found - np.isin(base + day, known)
-    return np.maximum(found, 0).astype(np.int64)
+        at, past = _between(part, width, offset, 0, 0)
+        found = found - (past - at)
+    return found.astype(np.int64)
 
 
 def days_cut(part: KindFit, start: int, end: int) -> NDArray[np.int64]:
@@ -86,10 +92,37 @@ def days_cut(part: KindFit, start: int, end: int) -> NDArray[np.int64]:
     return cut
 
 
-def days_inside(part: KindFit, sessions: pd.DatetimeIndex, offset: int, window: tuple[int, int]) -> NDArray[np.object_]:
+def next_known(part: KindFit, width: int, offset: int) -> Floats:
+    """Relative day of the firm's next known announcement, two sessions away or more; NaN without one.
+
+    An announcement of unknown hour is known on two neighbouring sessions, of which
+    neither is the next announcement; hence the two.
+
+    Parameters
+    ----------
+    part : KindFit
+        Events of one kind.
+    width : int
+        Sessions of the grid.
+    offset : int
+        Padding columns before the grid's first session.
+    """
+    firm, day = part.known
+    keys = firm * (width + 1) + day  # sorted by construction
+    own = part.events.day - offset
+    at = np.searchsorted(keys, part.firm * (width + 1) + own + 1, side="right")
+    found = np.full(len(part.rows), np.nan)
+    inside = np.flatnonzero(at < len(keys))
+    same = inside[firm[at[inside]] == part.firm[inside]]
+    found[same] = day[at[same]] - own[same]
+    return found
+
+
+def days_inside(part: KindFit, width: int, offset: int, window: tuple[int, int]) -> NDArray[np.object_]:
     """Relative days of other announcements inside a window, as text such as ``"-5, +6"``."""
     found = np.full(len(part.rows), "", dtype=object)
-    for i in np.flatnonzero(count(part, sessions, offset, *window)):
-        days = part.known[1][part.known[0] == part.firm[i]] - (part.events.day[i] - offset)
-        found[i] = ", ".join(f"{day:+d}" for day in days if window[0] <= day <= window[1] and day != 0)
+    first, after = _between(part, width, offset, *window)
+    for i in np.flatnonzero(count(part, width, offset, *window)):
+        days = part.known[1][first[i] : after[i]] - (part.events.day[i] - offset)
+        found[i] = ", ".join(f"{day:+d}" for day in days if day != 0)
     return found

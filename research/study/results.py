@@ -16,7 +16,7 @@ from research.errors import NotFoundError, ParameterError, in_words, nearest
 from research.study import buy_and_hold, inference, neighbours, single_event, testing, yardsticks
 from research.study.alignment import REASONS, when
 from research.study.fitted import FittedEvents, ratio
-from research.study.settings import check_bootstrap, check_confidence, relative_window
+from research.study.settings import coverage, is_whole, relative_window, whole_number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from research.study.summary import Summary
 
 Floats = NDArray[np.float64]
+
+#: One window, or several.
+Windows = Iterable[tuple[int, int]] | tuple[int, int]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -50,10 +53,13 @@ class EventStudyResults(FittedEvents):
     @cached_property
     def index(self) -> pd.MultiIndex:
         """Index of the per-event tables."""
-        columns = ["ticker", "day_zero"]
-        if self._table.duplicated(columns).any():
-            columns.append("kind")
-        return pd.MultiIndex.from_frame(self._table[columns])
+        levels = [_level(self._tickers, self.firms), _level(self._sessions, self.grid_day)]
+        names = ["ticker", "day_zero"]
+        if len(self._parts) > 1 and self._table.duplicated(names).any():
+            kinds = pd.Index([part.kind for part in self._parts])
+            levels.append(_level(kinds, self._homes[0]))
+            names.append("kind")
+        return pd.MultiIndex(*zip(*levels, strict=True), names=names, verify_integrity=False)
 
     # -- tables -------------------------------------------------------------------------
 
@@ -100,7 +106,7 @@ class EventStudyResults(FittedEvents):
 
     def _by_day(self, values: Floats) -> pd.DataFrame:
         days = pd.Index(self.relative_days, name="relative_day")
-        return pd.DataFrame(values.copy(), index=self.index, columns=days)
+        return pd.DataFrame(values, index=self.index, columns=days, copy=True)
 
     @property
     def parameters(self) -> pd.DataFrame:
@@ -136,13 +142,10 @@ class EventStudyResults(FittedEvents):
     @cached_property
     def _estimation_windows(self) -> pd.DataFrame:
         start, end = self.settings.estimation
-        day = self.grid_day
-        last = len(self._sessions) - 1
+        day, width = self.grid_day, len(self._sessions)
+        last = width - 1
         cut = self._merged([neighbours.days_cut(part, start, end) for part in self._parts])
-        counts = [neighbours.count(part, self._sessions, self._offset, start, end) for part in self._parts]
-        inside = [
-            neighbours.days_inside(part, self._sessions, self._offset, self.settings.window) for part in self._parts
-        ]
+        inside = [neighbours.days_inside(part, width, self._offset, self.settings.window) for part in self._parts]
         return pd.DataFrame(
             {
                 "estimation_start": self._sessions[np.clip(day + start, 0, last)],
@@ -150,7 +153,7 @@ class EventStudyResults(FittedEvents):
                 "n_observations": self._fit.n_observations,
                 "n_cut": cut,
                 "n_missing": end - start + 1 - cut - self._fit.n_observations,
-                "n_other_announcements": self._merged(counts),
+                "n_other_announcements": self.other_announcements(),
                 "other_in_window": self._merged(inside),
             },
             index=self.index,
@@ -159,11 +162,20 @@ class EventStudyResults(FittedEvents):
     def other_announcements(self) -> NDArray[np.int64]:
         """Known other announcements inside each event's estimation window; shape (n_events,)."""
         start, end = self.settings.estimation
-        return self._merged([neighbours.count(part, self._sessions, self._offset, start, end) for part in self._parts])
+        return self._merged(
+            [neighbours.count(part, len(self._sessions), self._offset, start, end) for part in self._parts]
+        )
 
     # -- windows ------------------------------------------------------------------------
 
-    def _check_window(self, start: int, end: int) -> tuple[int, int]:
+    def check_window(self, start: int, end: int) -> tuple[int, int]:
+        """A window of relative days inside the fitted one.
+
+        Raises
+        ------
+        ParameterError
+            If it is none, or reaches outside.
+        """
         window = relative_window("window", (start, end))
         if window[0] < self.settings.window[0] or window[1] > self.settings.window[1]:
             raise ParameterError(
@@ -192,7 +204,7 @@ class EventStudyResults(FittedEvents):
             ``car, se, t, df, p_value, n_days``; ``t = car / se`` is distributed t(M - k)
             under normality (METHODS 3.4, 4.1). ``t`` is NaN where ``se`` is 0.
         """
-        window = self._check_window(start, end)
+        window = self.check_window(start, end)
         car, se, n_days = self._cumulate(window, missing)
         df = self._fit.degrees_of_freedom.astype(np.float64)
         t = ratio(car, se)
@@ -232,11 +244,11 @@ class EventStudyResults(FittedEvents):
         ParameterError
             If there is neither a market return nor a reference.
         """
-        return buy_and_hold.table(self, self._check_window(start, end), reference)
+        return buy_and_hold.table(self, self.check_window(start, end), reference)
 
     def test_bhar(
         self,
-        windows: Iterable[tuple[int, int]] | tuple[int, int],
+        windows: Windows,
         reference: Iterable[str] | Mapping[str, str] | None = None,
         seed: int = 0,
         draws: int = 9999,
@@ -256,8 +268,8 @@ class EventStudyResults(FittedEvents):
             As :meth:`test`, with the tests that need the values only, and
             ``skewness_bootstrap``.
         """
-        check_bootstrap(seed, draws)
-        return buy_and_hold.test_table(self, self.checked_windows(windows), reference, seed, draws)
+        seed, draws = whole_number("seed", seed, 0), whole_number("draws", draws, 1)
+        return buy_and_hold.test_table(self, self.check_windows(windows), reference, seed, draws)
 
     def path(self, event: int | str = 0, *, confidence: float = 0.95) -> pd.DataFrame:
         """Abnormal return and running CAR of one event, with confidence limits.
@@ -280,8 +292,7 @@ class EventStudyResults(FittedEvents):
         NotFoundError
             For an event that was excluded, with the ledger's reason, or never given.
         """
-        check_confidence(confidence)
-        return single_event.path(self, self.locate(event), confidence)
+        return single_event.path(self, self.locate(event), coverage(confidence))
 
     def estimation_path(self, event: int | str = 0) -> pd.DataFrame:
         """Estimation window of one event, day by day.
@@ -321,6 +332,13 @@ class EventStudyResults(FittedEvents):
             if not len(found):
                 self._refuse(event)
             return int(found[0])
+        if not is_whole(event):
+            raise ParameterError(
+                "neither a position nor an event_id",
+                parameter="event",
+                value=event,
+                allowed=f"an integer below {len(self)}, or an event_id of the ledger",
+            )
         if not -len(self) <= event < len(self):
             raise NotFoundError(f"there are {len(self)} used events", parameter="event", value=event)
         return event % len(self)
@@ -368,7 +386,7 @@ class EventStudyResults(FittedEvents):
         ParameterError
             For a coverage outside 0 to 1.
         """
-        check_confidence(confidence)
+        confidence = coverage(confidence)
         reportable = self.reportable(self.settings.window)
         abnormal = self._abnormal[reportable]
         columns: dict[str, NDArray[Any]] = {}
@@ -387,7 +405,7 @@ class EventStudyResults(FittedEvents):
 
     def test(
         self,
-        windows: Iterable[tuple[int, int]] | tuple[int, int] = ((0, 1),),
+        windows: Windows = ((0, 1),),
         tests: str | Iterable[str] = "default",
         by: str | None = None,
         seed: int = 0,
@@ -415,17 +433,24 @@ class EventStudyResults(FittedEvents):
             definition, note``, with ``group`` first where ``by`` is given. Undefined
             statistics are NaN with a note.
         """
-        check_bootstrap(seed, draws)
-        return testing.test_table(self, self.checked_windows(windows), inference.resolve_tests(tests), by, seed, draws)
+        seed, draws = whole_number("seed", seed, 0), whole_number("draws", draws, 1)
+        return testing.test_table(self, self.check_windows(windows), inference.resolve_tests(tests), by, seed, draws)
 
-    def checked_windows(self, windows: Any) -> list[tuple[int, int]]:
-        """A list of checked windows from a list or a single pair."""
+    def check_windows(self, windows: Windows) -> list[tuple[int, int]]:
+        """Windows inside the fitted one from a list of pairs or a single pair, each of them once.
+
+        Raises
+        ------
+        ParameterError
+            If one is no window, or reaches outside.
+        """
         if isinstance(windows, str) or not isinstance(windows, Iterable):
-            windows = [windows]  # a text such as "0,1"; anything else is refused by name below
-        listed = list(windows)
-        if len(listed) == 2 and all(isinstance(day, int | np.integer) for day in listed):
-            listed = [tuple(listed)]
-        return [self._check_window(*relative_window("windows", window)) for window in listed]
+            listed: list[Any] = [windows]
+        else:
+            listed = list(windows)
+            if len(listed) == 2 and all(is_whole(day) for day in listed):
+                listed = [tuple(listed)]
+        return list(dict.fromkeys(self.check_window(*relative_window("windows", window)) for window in listed))
 
     # -- yardsticks -----------------------------------------------------------------------------
 
@@ -458,14 +483,13 @@ class EventStudyResults(FittedEvents):
 
     # -- showing ----------------------------------------------------------------------------
 
-    def summary(self, windows: Iterable[tuple[int, int]] | None = None) -> Summary:
+    def summary(self, windows: Windows | None = None) -> Summary:
         """What was studied, what was left out, and the tests; prints well, shows well in Jupyter.
 
         Parameters
         ----------
         windows : iterable of (int, int), optional
-            By default the declared family that fits into the event window: day zero, the primary
-            window [0, +1], [-1, +1] and the run-up [-10, -1].
+            By default those of the declared family that were fitted (METHODS 8.2).
 
         Returns
         -------
@@ -490,6 +514,15 @@ class EventStudyResults(FittedEvents):
         from research.reporting import plots  # the one import upwards, kept inside the function
 
         return plots.event_window(self, ax=ax)
+
+
+def _level(labels: pd.Index, position: NDArray[np.int64]) -> tuple[pd.Index, NDArray[np.intp]]:
+    """Those of the labels that occur, sorted, and the place of each row's among them."""
+    occurs = np.flatnonzero(np.bincount(position, minlength=len(labels)))
+    level, order = labels[occurs].sort_values(return_indexer=True)
+    place = np.empty(len(labels), dtype=np.intp)
+    place[occurs[order]] = np.arange(len(occurs))
+    return level, place[position]
 
 
 def _column_means(values: Floats) -> tuple[NDArray[np.int64], Floats, Floats]:

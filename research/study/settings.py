@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,9 @@ import numpy as np
 from research.errors import ParameterError, nearest
 
 _OTHER_ANNOUNCEMENTS = ("cut", "keep")
+#: No window reaches further: forty years of sessions.
+FURTHEST = 10_000
+
 _UNKNOWN_TIMING = ("exclude", "same-session", "next-session")
 
 
@@ -39,13 +43,7 @@ class Settings:
                 value=self.estimation,
                 remedy=f"Let it end on relative day {self.window[0] - 1} or earlier.",
             )
-        if not isinstance(self.min_observations, int | np.integer) or self.min_observations < 1:
-            raise ParameterError(
-                "not a number of days",
-                parameter="min_observations",
-                value=self.min_observations,
-                allowed="an integer of at least 1",
-            )
+        object.__setattr__(self, "min_observations", whole_number("min_observations", self.min_observations, 1))
         length = self.estimation[1] - self.estimation[0] + 1
         if self.min_observations > length:
             raise ParameterError(
@@ -59,54 +57,74 @@ class Settings:
 
 
 def relative_window(name: str, window: object) -> tuple[int, int]:
-    """A pair of relative days ``(first, last)``; the text ``"-10,10"`` of a notebook parameter will do.
+    """A pair of relative days ``(first, last)``.
+
+    The texts ``"-10,10"`` and ``"(-10, 10)"`` will do: a notebook parameter arrives as one.
 
     Raises
     ------
     ParameterError
-        If it is not a pair of integers in ascending order.
+        If it is not a pair of integers in ascending order, or reaches beyond 10,000 sessions.
     """
-    try:
-        first, last = map(int, window.split(",")) if isinstance(window, str) else window  # type: ignore[misc]
-    except (TypeError, ValueError):
-        first = last = None
-    numbers = all(isinstance(day, int | np.integer) and not isinstance(day, bool) for day in (first, last))
-    if not numbers:
+    days = _days(window)
+    if days is None:
         raise ParameterError(
             "not a pair of relative days",
             parameter=name,
             value=window,
             allowed="two integers such as (-1, 1)",
         )
-    if first > last:  # type: ignore[operator]
+    first, last = days
+    if first > last:
         raise ParameterError("the window is reversed", parameter=name, value=window, remedy=f"Write ({last}, {first}).")
-    return int(first), int(last)  # type: ignore[arg-type, call-overload]
-
-
-def check_confidence(confidence: float) -> None:
-    """Refuse what is no coverage of a confidence interval.
-
-    Raises
-    ------
-    ParameterError
-    """
-    number = isinstance(confidence, int | float | np.number) and not isinstance(confidence, bool)
-    if not number or not 0 < confidence < 1:
+    if max(-first, last) > FURTHEST:
         raise ParameterError(
-            "not a coverage", parameter="confidence", value=confidence, allowed="between 0 and 1, such as 0.95"
+            "relative days count sessions from day zero",
+            parameter=name,
+            value=window,
+            allowed=f"-{FURTHEST} to {FURTHEST}",
         )
+    return first, last
 
 
-def check_bootstrap(seed: int, draws: int) -> None:
-    """Refuse a seed or a number of draws that is no such number.
+def _days(window: object) -> tuple[int, int] | None:
+    """Two integers out of a pair or its text; None for anything else."""
+    try:
+        if isinstance(window, str):
+            first, last = map(int, window.strip().strip("()[]").split(","))
+        elif isinstance(window, Sequence | np.ndarray):
+            first, last = window
+        else:
+            return None
+    except (TypeError, ValueError):
+        return None
+    return (int(first), int(last)) if is_whole(first) and is_whole(last) else None
 
-    Raises
-    ------
-    ParameterError
-    """
-    for name, value, least in (("seed", seed, 0), ("draws", draws, 1)):
-        if not isinstance(value, int | np.integer) or value < least:
-            raise ParameterError("not a number", parameter=name, value=value, allowed=f"an integer from {least}")
+
+def is_whole(value: object) -> bool:
+    """Whether a value is an integer, which True and False are not."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def whole_number(parameter: str, value: object, least: int) -> int:
+    """An integer of at least ``least``; a ParameterError for anything else."""
+    if not is_whole(value) or value < least:  # type: ignore[operator]
+        raise ParameterError(
+            "not such a number", parameter=parameter, value=value, allowed=f"an integer of at least {least}"
+        )
+    return int(value)  # type: ignore[call-overload, no-any-return]
+
+
+def coverage(value: object) -> float:
+    """Coverage of confidence limits, strictly between 0 and 1; a ParameterError for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 < value < 1:
+        raise ParameterError(
+            "no coverage of an interval",
+            parameter="confidence",
+            value=value,
+            allowed="a number between 0 and 1, such as 0.95",
+        )
+    return float(value)
 
 
 def _one_of(parameter: str, value: object, allowed: tuple[str, ...]) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import warnings
 
-import numpy as np
 import pandas as pd
 
 from research.errors import ParameterError, ResearchWarning
@@ -16,10 +15,10 @@ from research.events.announcements import Announcements
 from research.events.calendar import TradingCalendar
 from research.market.factors import FactorReturns
 from research.study.fitting import Fitter
-from research.study.inputs import as_announcements, check_market, check_returns
+from research.study.inputs import as_announcements, check_factors, check_market, check_returns
 from research.study.models import ExpectedReturnModel, Series, resolve_model
 from research.study.results import EventStudyResults
-from research.study.settings import Settings
+from research.study.settings import Settings, whole_number
 
 #: Fewer announcements than this in an estimation year and the cut is not doing its work.
 FEW_KNOWN = 3
@@ -106,7 +105,9 @@ class EventStudy:
         self._market = check_market(market, self._returns)
         self.market_name = None if self._market is None else str(self._market.name or "market")
         market_values = None if self._market is None else self._market.to_numpy()
-        self._series = Series(pd.DatetimeIndex(self._returns.index), market_values, _factors(factors))
+        self._series = Series(
+            pd.DatetimeIndex(self._returns.index), market_values, check_factors(factors, self._returns)
+        )
         # A model that lacks its market or factors says so now, not when it is fitted.
         self.model.design(self._series)
         self._checked = True
@@ -146,8 +147,6 @@ class EventStudy:
             When events have fewer than three other announcements known in their
             estimation window, since the cut then cannot do its work.
         """
-        if workers is not None and (not isinstance(workers, int | np.integer) or workers < 1):
-            raise ParameterError("not a number of threads", parameter="workers", value=workers, allowed="1 or more")
         fitted = Fitter(
             events=self.events,
             known=self.known_announcements,
@@ -157,7 +156,7 @@ class EventStudy:
             model=self.model,
             calendar=self._calendar,
             settings=self.settings,
-            workers=workers,
+            workers=None if workers is None else whole_number("workers", workers, 1),
         ).run()
         self._warn_few_known(fitted)
         return fitted
@@ -174,10 +173,3 @@ class EventStudy:
                 ResearchWarning,
                 stacklevel=3,
             )
-
-
-def _factors(factors: pd.DataFrame | FactorReturns | None) -> FactorReturns | None:
-    """Checked factor returns."""
-    if factors is None or isinstance(factors, FactorReturns):
-        return factors
-    return FactorReturns.from_frame(factors)

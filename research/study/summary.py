@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ import pandas as pd
 from research.study.inference import HEADLINE
 
 if TYPE_CHECKING:
-    from research.study.results import EventStudyResults
+    from research.study.results import EventStudyResults, Windows
 
 #: Level of the verdicts in words.
 ALPHA = 0.05
@@ -47,11 +46,11 @@ class Summary:
     verdicts: list[str]
 
     @classmethod
-    def of(cls, results: EventStudyResults, windows: Iterable[tuple[int, int]] | None = None) -> Summary:
+    def of(cls, results: EventStudyResults, windows: Windows | None = None) -> Summary:
         """Summarise ``results`` over ``windows``, by default those of the declared family that were fitted."""
         first, last = results.settings.window
         family = [window for window in FAMILY if first <= window[0] and window[1] <= last]
-        chosen = family if windows is None else results.checked_windows(windows)
+        chosen = family if windows is None else results.check_windows(windows)
         tests = results.test(chosen)
         means = _means(results, chosen)
         verdicts = [_verdict(row, tests[tests["window"].map(row.window.__eq__)]) for row in means.itertuples()]

@@ -78,15 +78,19 @@ def _frame(rows: list[tuple[Window, TestResult]]) -> pd.DataFrame:
 def _groups(results: EventStudyResults, by: str) -> dict[Any, NDArray[np.intp]]:
     """Events by the value of a covariate; those without one are in no group."""
     events = results.events
-    if by not in events.columns:
+    if not isinstance(by, str) or by not in events.columns:
         raise ParameterError(
             "no such covariate of the announcements",
             parameter="by",
             value=by,
             allowed=in_words(events.columns),
-            remedy=nearest(by, [str(name) for name in events.columns]) or None,
+            remedy=nearest(str(by), [str(name) for name in events.columns]) or None,
         )
     column = events[by].reset_index(drop=True)
+    if len(column) and column.isna().all():
+        raise ParameterError("no event has a value of this covariate", parameter="by", value=by)
+    if any(isinstance(value, list | dict | set) for value in column):
+        raise ParameterError("the values of this covariate are collections", parameter="by", value=by)
     # Many groups are groups if they hold several events each, as the replications of a simulation do.
     if column.nunique() > max(50, len(column) // 5):
         raise ParameterError(
