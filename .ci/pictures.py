@@ -1,6 +1,7 @@
 """Take the pictures of README.md from real reports: `make pictures`. Needs Chromium."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT / "docs" / "images"
+TODAY = "2024-11-25"
 SCHEDULE = """
 [[watch]]
 tickers = ["META", "AAPL", "AMZN", "MSFT", "NVDA"]
@@ -44,13 +46,18 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "schedule.toml").write_text(SCHEDULE, encoding="utf-8")
-        command("rerun", "schedule.toml", "--today", "2024-11-25", cwd=folder)
+        command("rerun", "schedule.toml", "--today", TODAY, cwd=folder)
         report = folder / "reports" / "meta-2024-10-30"
         shoot(report / "report.html", "report.png", "1280,900")
-        figure = f'<body style="margin:16px;background:#fff">{evening(report / "notebook.ipynb")}'
-        (folder / "evening.html").write_text(f'<meta charset="utf-8">{figure}', encoding="utf-8")
-        shoot(folder / "evening.html", "evening.png", "960,420")
-        shoot(folder / "reports" / "index.html", "index.png", "1280,800")
+        figure = evening(report / "notebook.ipynb")
+        style = '<meta charset="utf-8"><style>body { margin: 16px } svg { width: 100%; height: auto }</style>'
+        (folder / "evening.html").write_text(style + figure, encoding="utf-8")
+        width, height = map(float, re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', figure).groups())
+        shoot(folder / "evening.html", "evening.png", f"1280,{round(1248 * height / width) + 32}")
+        index = folder / "reports" / "index.html"  # it would say that its last run was long ago
+        on_that_day = f"<script>Date.now = () => Date.parse('{TODAY}')</script>"
+        index.write_text(index.read_text(encoding="utf-8").replace("<head>", f"<head>{on_that_day}"), encoding="utf-8")
+        shoot(index, "index.png", "1280,740")
 
 
 if __name__ == "__main__":
