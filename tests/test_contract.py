@@ -192,6 +192,16 @@ def test_a_study_cannot_be_changed(study):
             setattr(study, name, None)
 
 
+def test_inputs_cannot_be_changed(inputs):
+    factors = es.FactorReturns.from_frame(pd.DataFrame({"RF": 1e-4}, index=pd.bdate_range("2024-01-02", periods=9)))
+    for one in (inputs[0], es.sample.prices(), es.TradingCalendar("XNYS"), factors, es.MarketModel()):
+        with pytest.raises(AttributeError):
+            one.anything = 1
+    factors.frame.iloc[:] = 0.0
+    assert (factors.frame == 1e-4).all(axis=None)
+    assert repr(pickle.loads(pickle.dumps(factors))) == repr(factors)
+
+
 def test_what_the_caller_changes_later_does_not_reach_a_study(inputs):
     events, returns, market = (part.frame if isinstance(part, es.Announcements) else part.copy() for part in inputs)
     groups = {"META": "technology", "GOOG": "technology"}

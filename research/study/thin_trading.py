@@ -29,6 +29,11 @@ def since_last_trade(levels: pd.DataFrame, max_gap: int = MAX_GAP) -> pd.DataFra
     -------
     DataFrame of the same shape
         NaN on sessions without a trade and on the first trade.
+
+    Raises
+    ------
+    ParameterError
+        For a gap below one session.
     """
     if max_gap < 1:
         raise ParameterError("no gap", parameter="max_gap", value=max_gap, allowed="1 or more sessions")
