@@ -138,6 +138,11 @@ def test_notebooks_are_committed_without_outputs():
         assert sum("parameters" in cell.metadata.get("tags", []) for cell in notebook.cells) == 1
 
 
+def kept(path):
+    """Whether a file of the package belongs into a wheel."""
+    return path.is_file() and "__pycache__" not in path.parts
+
+
 @pytest.mark.slow
 def test_a_built_wheel_runs_outside_the_repository(tmp_path):
     """The wheel carries sample, notebooks and templates, and needs nothing of the checkout."""
@@ -158,6 +163,12 @@ def test_a_built_wheel_runs_outside_the_repository(tmp_path):
     site = tmp_path / "site"
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(site)
+        carried = {name for name in archive.namelist() if ".dist-info/" not in name}
+    assert carried == {
+        *(path.relative_to(ROOT).as_posix() for path in (ROOT / "research").rglob("*") if kept(path)),
+        *(f"research/resources/data/sample/{path.name}" for path in (ROOT / "data" / "sample").iterdir()),
+        *(f"research/resources/notebooks/{path.name}" for path in (ROOT / "notebooks").glob("*.ipynb")),
+    }
     program = (
         "import sys; sys.path.insert(0, sys.argv.pop(1)); import research, research.resources as r; "
         "assert 'site' in research.__file__ and 'site' in str(r.resource_root()); "
