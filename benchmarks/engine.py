@@ -76,17 +76,16 @@ def study(
 
 def kernel(results: es.EventStudyResults) -> float:
     """Seconds of the batched least squares alone."""
-    part = results._parts[0]
+    part, _ = results.home(0)
     return best(lambda: estimation.fit_linear(part.panel, part.events, ESTIMATION))
 
 
-def statsmodels_loop(results: es.EventStudyResults, market: pd.Series, n: int) -> float:
+def statsmodels_loop(returns: pd.DataFrame, results: es.EventStudyResults, market: pd.Series, n: int) -> float:
     """Seconds an event of fitting and predicting with standard errors by statsmodels."""
-    x = market.to_numpy()
-    part = results._parts[0]
+    x, by_firm = market.to_numpy(), returns.to_numpy().T
     start = time.perf_counter()
-    for firm, day in zip(part.firm[:n], results.grid_day[:n], strict=True):
-        y = results._raw[firm, results._offset : results._offset + len(x)]
+    for firm, day in zip(results.firms[:n], results.grid_day[:n], strict=True):
+        y = by_firm[firm]
         rows, event = slice(day + ESTIMATION[0], day + ESTIMATION[1] + 1), slice(day + WINDOW[0], day + WINDOW[1] + 1)
         fit = sm.OLS(y[rows], sm.add_constant(x[rows])).fit()
         predicted = fit.get_prediction(sm.add_constant(x[event]))
@@ -108,16 +107,15 @@ def statsmodels_pandas_loop(returns: pd.DataFrame, results: es.EventStudyResults
     return (time.perf_counter() - start) / n
 
 
-def eventstudy_loop(results: es.EventStudyResults, market: pd.Series, n: int) -> float:
+def eventstudy_loop(returns: pd.DataFrame, results: es.EventStudyResults, market: pd.Series, n: int) -> float:
     """Seconds an event of PyPI's eventstudy, given arrays so that its look-ups by date cost nothing."""
     from eventstudy import Single, models
 
-    x = market.to_numpy()
-    part = results._parts[0]
+    x, by_firm = market.to_numpy(), returns.to_numpy().T
     length = ESTIMATION[1] - ESTIMATION[0] + 1
     start = time.perf_counter()
-    for firm, day in zip(part.firm[:n], results.grid_day[:n], strict=True):
-        y = results._raw[firm, results._offset : results._offset + len(x)]
+    for firm, day in zip(results.firms[:n], results.grid_day[:n], strict=True):
+        y = by_firm[firm]
         rows = slice(day + ESTIMATION[0], day + WINDOW[1] + 1)
         data = {"security_returns": y[rows], "market_returns": x[rows]}
         Single(models.market_model, data, event_window=WINDOW, estimation_size=length, buffer_size=0)
@@ -125,11 +123,9 @@ def eventstudy_loop(results: es.EventStudyResults, market: pd.Series, n: int) ->
 
 
 def memory_floor(results: es.EventStudyResults) -> float:
-    """Seconds of reading every estimation window of returns once, as a sum over each run."""
-    part = results._parts[0]
-    windows = np.lib.stride_tricks.sliding_window_view(
-        part.panel.y_estimation, ESTIMATION[1] - ESTIMATION[0] + 1, axis=1
-    )
+    """Seconds of reading every estimation window of returns once, as the largest value of each run."""
+    part, _ = results.home(0)
+    windows = np.lib.stride_tricks.sliding_window_view(part.panel.y, ESTIMATION[1] - ESTIMATION[0] + 1, axis=1)
     out = np.empty(len(part.firm))
 
     def read(rows: slice) -> None:
@@ -165,9 +161,9 @@ def section() -> str:
     overlap = best(lambda: results.test([(0, 1)], tests="adjusted_bmp_t"), 1)
     overlap_three = best(lambda: results.test(WINDOWS, tests="adjusted_bmp_t"), 1)
     ours = whole / EVENTS
-    by_statsmodels = statsmodels_loop(results, market, 1000)
+    by_statsmodels = statsmodels_loop(returns, results, market, 1000)
     by_pandas = statsmodels_pandas_loop(returns, results, market, 300)
-    by_eventstudy = eventstudy_loop(results, market, 1000)
+    by_eventstudy = eventstudy_loop(returns, results, market, 1000)
     rows = [
         (
             "100,000 events, market model, to abnormal returns, errors and CAR",

@@ -75,6 +75,13 @@ def test_infinite_volumes_are_refused(panel, results):
         activity.abnormal_volume(results, panel.returns * np.inf)
 
 
+def test_volumes_come_as_one_column_a_ticker(panel, results):
+    volume = panel.returns.abs()
+    for table in (volume["F05"], pd.concat([volume, volume[["F05"]]], axis=1)):
+        with pytest.raises(es.InputError, match="one column a ticker"):
+            activity.abnormal_volume(results, table)
+
+
 def test_the_sample_reacts_on_day_zero():
     prices = es.sample.prices()
     meta = es.sample.announcements("META")

@@ -18,7 +18,7 @@ from scipy import stats
 
 import research as es
 from research.cli import main
-from research.study.benchmarks import available_models
+from research.study import benchmarks
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::research.errors.ResearchWarning"),
@@ -197,7 +197,8 @@ def test_inputs_cannot_be_changed(inputs):
     for one in (inputs[0], es.sample.prices(), es.TradingCalendar("XNYS"), factors, es.MarketModel()):
         with pytest.raises(AttributeError):
             one.anything = 1
-    factors.frame.iloc[:] = 0.0
+    taken = factors.frame
+    taken.iloc[:] = 0.0
     assert (factors.frame == 1e-4).all(axis=None)
     assert repr(pickle.loads(pickle.dumps(factors))) == repr(factors)
 
@@ -289,6 +290,15 @@ def test_threads_are_counted_from_one(study, workers):
 def test_an_almost_right_event_id_is_suggested(results):
     with pytest.raises(es.NotFoundError, match="Did you mean 'META-earnings-2024-10-31'"):
         results.path("META-earnings-2024-10-30")
+
+
+def test_peers_that_nobody_knows_are_not_left_out_silently(inputs):
+    events, returns, _ = inputs
+    calendar, day = es.TradingCalendar("XNYS"), pd.Timestamp("2024-10-31")
+    names = ["NVDA", "NOPE", "NVDA", "NADA"]
+    with pytest.raises(es.NotFoundError, match="NOPE, NADA"):
+        benchmarks.clean_peers(events, returns, "META", day, calendar, names)
+    assert benchmarks.clean_peers(events, returns, "META", day, calendar, ["NVDA", "AAPL", "NVDA", "META"]) == ["NVDA"]
 
 
 def test_remedies_that_follow_a_question_need_no_stop():
@@ -533,10 +543,10 @@ def test_models_are_available_where_their_factors_are():
     names = ["Mkt-RF", "SMB", "HML", "RMW", "CMA", "MOM"]
     factors = pd.DataFrame(rng.normal(0, 0.005, (300, 6)), index=days, columns=names).assign(RF=0.0001)
     plain = ["market", "market-adjusted", "mean-adjusted"]
-    assert available_models() == plain
-    assert available_models(factors) == [*plain, "capm", "ff3", "carhart", "ff5", "ff6"]
-    assert available_models(factors[["Mkt-RF", "SMB", "HML", "RF"]]) == [*plain, "capm", "ff3"]
-    assert available_models(factors[names]) == plain
+    assert benchmarks.available_models() == plain
+    assert benchmarks.available_models(factors) == [*plain, "capm", "ff3", "carhart", "ff5", "ff6"]
+    assert benchmarks.available_models(factors[["Mkt-RF", "SMB", "HML", "RF"]]) == [*plain, "capm", "ff3"]
+    assert benchmarks.available_models(factors[names]) == plain
 
 
 def test_an_unknown_model_is_wrong_usage_before_anything_runs(tmp_path, monkeypatch, capsys):

@@ -160,6 +160,33 @@ def test_overlap_is_kolari_pynnonen_on_one_date_and_nothing_without_overlap():
     assert apart.value == 0
 
 
+def test_pairs_without_enough_common_days_are_counted():
+    rng = np.random.default_rng(2)
+    rows = rng.normal(size=(5, 60))
+    rows[4, :45] = np.nan
+    day = np.array([0, 0, 1, 100, 1])
+    read = lambda part: rows[part]  # noqa: E731
+    calendar = correlation.calendar(read, day, 60)
+    overlap = correlation.overlap(read, day, 2)
+    pairs = list(itertools.combinations(range(5), 2))
+    found = {}
+    for i, j in pairs:
+        shift = day[j] - day[i]
+        common = [
+            c for c in range(60) if 0 <= c - shift < 60 and np.isfinite(rows[i, c]) and np.isfinite(rows[j, c - shift])
+        ]
+        if len(common) >= 30:
+            found[i, j] = np.corrcoef(rows[i, common], rows[j, np.array(common) - shift])[0, 1]
+    # Only the first three events share 30 days; seven pairs do not.
+    assert set(found) == {(0, 1), (0, 2), (1, 2)}
+    np.testing.assert_allclose(calendar.value, np.mean(list(found.values())), rtol=1e-12)
+    assert (calendar.n_pairs, calendar.n_short) == (3, 7)
+    expected = sum(rho * max(0, 2 - abs(day[i] - day[j])) / 2 for (i, j), rho in found.items()) / 10
+    np.testing.assert_allclose(overlap.value, expected, rtol=1e-12)
+    # Of the short pairs three have windows that overlap: those of the last event with the first three.
+    assert (overlap.n_pairs, overlap.n_short) == (10, 3)
+
+
 def test_skewness_adjusted(case):
     s, t = case
     ratio = s.car.mean() / s.car.std(ddof=1)
@@ -356,6 +383,8 @@ def test_bad_groups(grouped):
         grouped.test([(0, 1)], by="halb")
     with pytest.raises(es.ParameterError, match="make no groups"):
         grouped.test([(0, 1)], by="many")
+    with pytest.raises(es.ParameterError, match="no event has a value"):
+        grouped.test([(0, 1)], by="call_at")
 
 
 # -- undefined, with a reason --------------------------------------------------------------------
@@ -366,12 +395,18 @@ def test_a_single_event_gives_nan_rows_with_a_note(panel):
     results = es.EventStudy(
         one, panel.returns, market=panel.market, known_announcements=panel.announcements, min_observations=60
     ).fit()
-    table = results.test([(0, 1)], tests="all").set_index("test")
-    missing = table["statistic"].isna()
-    assert (table.loc[missing, "note"] != "").all()
-    needing_two = ["cross_sectional_t", "bmp_t", "adjusted_bmp_t", "hall_t", "grank_t", "date_clustered_t"]
-    assert missing[needing_two].all()
-    assert not missing[["patell_z", "portfolio_z", "sign_z"]].any()
+    table = results.test([(0, 1)], tests="all")
+    assert table[["statistic", "df", "p_value"]].isna().all(axis=None)
+    assert table["note"].str.contains("at least [23]").all()
+    assert (table["n_events"] == 1).all()
+    summary = results.summary([(0, 1)])
+    assert len(summary.verdicts) == 1
+    own = results.car(0, 1).iloc[0]
+    assert f"its own t {own['t']:.2f}" in summary.verdicts[0]
+    assert "none could be computed" in repr(summary)
+    np.testing.assert_allclose(summary.means[["mean_car", "se"]].iloc[0].astype(float), own[["car", "se"]])
+    half = stats.t.ppf(0.975, own["df"]) * own["se"]
+    np.testing.assert_allclose(summary.means["high"].iloc[0], own["car"] + half)
 
 
 def test_all_events_on_one_date(panel):

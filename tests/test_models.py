@@ -113,6 +113,46 @@ def test_scholes_williams_is_the_ratio_of_three_simple_slopes(panel):
         np.testing.assert_allclose(results.abnormal_returns.loc[:, 0].iloc[i], ar, rtol=1e-9, atol=1e-13)
 
 
+@pytest.mark.parametrize("model", ["scholes-williams", "dimson"])
+def test_the_markets_lag_is_read_from_before_the_first_return(panel, model):
+    """The market series is longer than the returns: the first session of the grid has a lag."""
+    event = panel.announcements.for_ticker("F05")
+    late = panel.returns.iloc[200:]
+    day = late.index[0]
+    full = es.EventStudy(event, late, model, panel.market, min_observations=60).fit()
+    cut_off = es.EventStudy(event, late, model, panel.market[day:], min_observations=60).fit()
+    first = [i for i, zero in enumerate(full.index.get_level_values(1)) if late.index.get_loc(zero) <= 250]
+    more = full.parameters["n_observations"] - cut_off.parameters["n_observations"]
+    assert first
+    assert (more.iloc[first] == 1).all()
+    i, x = first[0], panel.market.to_numpy()
+    y, _ = full.estimation_data(np.array([i]))
+    zero = panel.returns.index.get_loc(full.index[i][1])
+    rows = [p for p in range(zero - 250, zero - 10) if p >= 0 and not np.isnan(y[0][p - zero + 250])]
+    assert rows[0] == 200
+    values = panel.returns["F05"].to_numpy()[rows]
+    rows = np.array(rows)
+    if model == "scholes-williams":
+        total = sum(slope(values, x[rows + j])[1] for j in (-1, 0, 1))
+        beta = total / (1 + 2 * np.corrcoef(x[rows], x[rows - 1])[0, 1])
+    else:
+        beta = slope(values, x[rows - 1], x[rows], x[rows + 1])[1:].sum()
+    np.testing.assert_allclose(full.parameters["beta"].iloc[i], beta, rtol=1e-9)
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("exact", [0.0, 1.3])
+def test_shares_without_residuals_raise_no_flood_of_warnings(panel, exact):
+    returns = panel.returns.assign(F05=exact * panel.market)
+    few = panel.announcements.for_ticker("F05")
+    with pytest.warns(es.ResearchWarning, match="did not converge for"):
+        garch_results = es.EventStudy(few, returns, "garch", panel.market, min_observations=60).fit()
+    assert garch_results.parameters[["alpha", "beta", "omega", "a", "b"]].isna().all(axis=None)
+    assert garch_results.test([(0, 1)])["statistic"].isna().all()
+    shrunk = es.EventStudy(few, returns, "vasicek", panel.market, min_observations=60).fit()
+    np.testing.assert_allclose(shrunk.parameters["beta"], exact, atol=1e-12)
+
+
 @pytest.mark.parametrize("fowler_rorke", [False, True])
 def test_dimson_sums_the_slopes_of_one_regression(panel, fowler_rorke):
     results = study(panel, DimsonModel(fowler_rorke=fowler_rorke))
@@ -239,6 +279,25 @@ def test_matched_returns_leave_out_the_firm_and_neighbouring_announcers(panel):
     assert set(lost["reason"]) == {"missing-market"}
 
 
+@pytest.mark.parametrize("missing", [None, np.nan])
+def test_a_missing_group_is_no_group(panel, missing):
+    groups = {f"F{i:02d}": "one" if i < 6 else missing for i in range(12)}
+    results = study(panel, MatchedModel(pd.Series(groups)))
+    used = set(results.index.get_level_values("ticker"))
+    assert used
+    assert used <= {f"F{i:02d}" for i in range(6)}
+    held = results.bhar(0, 1, reference=groups)
+    assert held["bhar"].notna().sum() > 10
+    whole = study(panel, "market").bhar(0, 1, reference=groups)
+    assert whole.loc["F07", "bhar"].isna().all()
+
+
+@pytest.mark.parametrize("groups", [{}, ["F01"], None])
+def test_matching_needs_a_mapping(groups):
+    with pytest.raises(es.ParameterError, match="no groups"):
+        MatchedModel(groups)
+
+
 # -- thin trading --------------------------------------------------------------------------------
 
 
@@ -334,6 +393,12 @@ def test_capm_falls_back_on_the_market_return(panel, factors):
     both = study(panel, "capm", factors=factors)
     without = study(panel, "capm", factors=factors[["RF"]])
     np.testing.assert_allclose(both.parameters["beta"], without.parameters["beta"], rtol=1e-9)
+
+
+def test_one_factor_may_be_named_by_itself(panel, factors):
+    assert FactorModel("SMB") == FactorModel(["SMB"])
+    results = study(panel, FactorModel("SMB"), factors=factors)
+    assert list(results.parameters.columns[:2]) == ["alpha", "SMB"]
 
 
 def test_unknown_model_suggests_the_nearest(panel):

@@ -152,6 +152,61 @@ def test_average_uses_present_events_and_cross_sectional_errors(fitted):
     assert average.loc[3, "n_events_caar"] == len(running)
 
 
+@pytest.mark.parametrize("window", [(-5, 5), (-5, 0)])
+def test_average_is_the_mean_of_car_for_assumed_dates_too(panel, window):
+    """A date of unknown hour taken as its own session counts only in windows that hold 0 and +1."""
+    frame = panel.announcements.frame[["ticker", "announced_at"]].copy()
+    frame["announced_at"] = frame["announced_at"].astype(object)
+    frame["session"] = None
+    local = panel.announcements.frame["announced_on"].dt.strftime("%Y-%m-%d")
+    frame.loc[::3, "announced_at"] = local[::3]
+    results = es.EventStudy(
+        frame,
+        panel.returns,
+        market=panel.market,
+        window=window,
+        known_announcements=panel.announcements,
+        unknown_timing="same-session",
+        min_observations=60,
+    ).fit()
+    average = results.average()
+    for day in results.relative_days:
+        single, running = results.car(day, day)["car"].dropna(), results.car(window[0], day)["car"].dropna()
+        assert average.loc[day, "n_events"] == len(single)
+        assert average.loc[day, "n_events_caar"] == len(running)
+        np.testing.assert_allclose(average.loc[day, ["aar", "caar"]], [single.mean(), running.mean()], rtol=1e-12)
+    assert len(results) > average["n_events"].max()
+
+
+def test_results_hand_out_what_they_were_estimated_on(panel, fitted):
+    rows = np.array([30, 2, 17])
+    y, X = fitted.estimation_data(rows)
+    zero, x_zero = fitted.event_data(rows, (-1, 1))
+    for at, i in enumerate(rows):
+        ticker, day_zero = fitted.index[i]
+        day = panel.returns.index.get_loc(day_zero)
+        kept = fitted.estimation_path(i)["residual"].notna()
+        used = ~np.isnan(y[at])
+        np.testing.assert_array_equal(y[at][used], panel.returns[ticker][kept.index[kept]])
+        np.testing.assert_array_equal(X[at][used, 1], panel.market[kept.index[kept]])
+        assert (X[at][:, 0] == 1).all()
+        fit = np.linalg.lstsq(X[at][used], y[at][used], rcond=None)[0]
+        np.testing.assert_allclose(fit, fitted.parameters.iloc[i][["alpha", "beta"]].astype(float), rtol=1e-9)
+        around = slice(day - 1, day + 2)
+        np.testing.assert_array_equal(zero[at], panel.returns[ticker].iloc[around])
+        np.testing.assert_array_equal(x_zero[at][:, 1], panel.market.iloc[around])
+
+
+def test_the_next_announcement_and_the_last_return(panel, fitted):
+    known = positions_of(panel)
+    following, last = fitted.next_announcement(), fitted.last_return_day()
+    for i, (ticker, day_zero) in enumerate(fitted.index):
+        day = panel.returns.index.get_loc(day_zero)
+        later = [other - day for other in known[ticker] if other > day]
+        np.testing.assert_array_equal(following[i], min(later) if later else np.nan)
+        assert last[i] == panel.returns.index.get_loc(panel.returns[ticker].last_valid_index())
+
+
 def test_yardsticks_use_earlier_days_only(fitted):
     table = fitted.yardsticks().reset_index()
     zero = fitted.abnormal_returns[0].to_numpy()

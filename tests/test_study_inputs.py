@@ -37,6 +37,12 @@ def study(panel, **choices):
         ({"unknown_timing": "same-sesion"}, "same-session"),
         ({"model": "marktet"}, "market"),
         ({"market": None}, "needs a market return"),
+        ({"window": {-1, 1}}, "not a pair"),
+        ({"window": (-1, 20241030)}, "-10000 to 10000"),
+        ({"min_observations": True}, "min_observations"),
+        ({"min_observations": "100"}, "min_observations"),
+        ({"model": es.MarketModel}, r"MarketModel\(\) is one"),
+        ({"model": es.MatchedModel, "market": "F99"}, "a class, not a model"),
         ({"market": "F99"}, "no such column"),
         ({"market": 3.0}, "neither a Series"),
         ({"calendar": "XNYC"}, "XNYS"),
@@ -71,6 +77,12 @@ def on_a_sunday(returns):
         (lambda r: pd.concat([r, r[["F01"]]], axis=1), ["appear twice", "F01"]),
         (lambda r: pd.concat([r, r.iloc[[5]]]), ["appear twice", "2017-01-10"]),
         (lambda r: r.assign(F01=r["F01"].astype(str)), ["not numeric", "F01"]),
+        (lambda r: r > 0, ["not numeric", "F00"]),
+        (lambda r: r.astype(complex), ["not numeric", "F00"]),
+        (lambda r: r.astype(object), ["not numeric", "F00"]),
+        (lambda r: r.set_axis(["1", 1, *r.columns[2:]], axis=1), ["appear twice", "1"]),
+        (lambda r: pd.concat({"close": r}, axis=1), ["several levels"]),
+        (lambda r: 100 * r, ["below -100%", "decimals"]),
         (lambda r: r.iloc[:0], ["no returns"]),
         (lambda r: r.reset_index(drop=True), ["DatetimeIndex"]),
         (lambda r: r.set_axis(r.index + pd.Timedelta(hours=16)), ["times of day"]),
@@ -96,6 +108,9 @@ def test_infinite_returns_keep_the_offending_rows(panel):
     [
         (lambda m: m.replace(m.iloc[7], np.inf), "infinite"),
         (lambda m: m.astype(str), "not numeric"),
+        (lambda m: 100 * m, "decimals"),
+        (lambda m: m * np.nan, "missing on every date"),
+        (lambda m: m.iloc[:0], "missing on every date"),
         (lambda m: pd.concat([m, m.iloc[:1]]), "appear twice"),
         (lambda m: m.set_axis(m.index + pd.Timedelta(days=20 * 365)), "no date in common"),
     ],
@@ -103,6 +118,72 @@ def test_infinite_returns_keep_the_offending_rows(panel):
 def test_unusable_market_returns(panel, change, said):
     with pytest.raises(es.InputError, match=said):
         study(panel, market=change(panel.market))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda f: f.set_axis(f.index + pd.Timedelta(hours=16)), "times of day"),
+        (lambda f: f.set_axis(f.index + pd.Timedelta(days=20 * 365)), "no date in common"),
+        (lambda f: f.astype(object), "Convert them to floats"),
+    ],
+)
+def test_unusable_factor_returns(panel, change, said):
+    factors = pd.DataFrame({"Mkt-RF": panel.market, "RF": 0.0001})
+    with pytest.raises(es.InputError, match=said):
+        study(panel, model="capm", factors=change(factors))
+
+
+def test_logs_of_a_total_loss_are_refused_where_logs_are_taken(panel):
+    returns = panel.returns.copy()
+    returns.iloc[[300, 400], 5] = -1.0
+    market = panel.market.copy()
+    market.iloc[7] = -1.0
+    with pytest.raises(es.InputError, match="no logarithm") as caught:
+        study(panel, returns=returns, market=market, model="trade-to-trade")
+    assert caught.value.rows["column"].tolist() == ["F05", "F05", "market"]
+    assert len(study(panel, returns=returns, min_observations=60).fit()) > 20
+
+
+def test_windows_of_a_notebook_parameter(panel):
+    results = study(panel, window="(-5, 5)", estimation="-200,-6", min_observations=60).fit()
+    assert results.settings.window == (-5, 5)
+    assert results.settings.estimation == (-200, -6)
+    expected = results.test([(0, 1), (-1, 1)], tests="bmp_t")
+    pd.testing.assert_frame_equal(results.test(["0,1", "(-1, 1)", (0, 1)], tests="bmp_t"), expected)
+    pd.testing.assert_frame_equal(results.test("0,1", tests="bmp_t"), expected.iloc[:1])
+    assert [tuple(window) for window in results.summary((0, 1)).means["window"]] == [(0, 1)]
+
+
+@pytest.mark.parametrize("workers", [0, -1, 1.5, "two", True])
+def test_impossible_numbers_of_threads(panel, workers):
+    with pytest.raises(es.ParameterError, match="workers"):
+        study(panel).fit(workers=workers)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda results: results.average(confidence=95),
+        lambda results: results.average(confidence=1.0),
+        lambda results: results.path(0, confidence=0),
+        lambda results: results.path(0.5),
+        lambda results: results.path(None),
+        lambda results: results.bhar(0, 1, reference={}),
+        lambda results: results.bhar(0, 1, reference={"ZZZ": "group"}),
+        lambda results: results.summary([(0, 99)]),
+        lambda results: results.test(None),
+        lambda results: results.test(5),
+        lambda results: results.test([(0, 1)], tests=None),
+        lambda results: results.test([(0, 1)], tests=5),
+        lambda results: results.test([(0, 1)], draws=True),
+        lambda results: results.test([(0, 1)], by=["ticker"]),
+        lambda results: results.yardsticks(11),
+    ],
+)
+def test_impossible_questions_to_results(panel, ask):
+    with pytest.raises(es.ParameterError):
+        ask(study(panel, min_observations=60).fit())
 
 
 def test_time_zones_and_gaps_of_the_index_are_settled_at_the_boundary(panel):
@@ -166,6 +247,54 @@ def test_a_study_without_usable_events_has_empty_tables_and_a_full_ledger(panel)
         results.path(results.ledger["event_id"].iloc[1])
     with pytest.raises(es.NotFoundError, match="no event has this id"):
         results.path("nothing")
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_policy_that_brings_two_rows_onto_one_day_zero_uses_one(panel, turned):
+    first, second = panel.returns.index[700], panel.returns.index[701]
+    frame = pd.DataFrame(
+        {
+            "ticker": ["F05", "F05", "F05"],
+            "announced_at": [f"{first:%Y-%m-%d}", f"{second:%Y-%m-%d}", f"{second:%Y-%m-%d}"],
+            "session": [None, "bmo", "bmo"],
+            "kind": ["earnings", "earnings", "product"],
+        }
+    )
+    frame = frame.iloc[::-1] if turned else frame
+    results = study(panel, events=frame, unknown_timing="next-session", min_observations=60).fit()
+    ledger = results.ledger.set_index(["kind", "timing"])
+    # The row whose hour is known stays; another kind of news is another event.
+    assert ledger.loc[("earnings", "unknown"), ["status", "reason"]].tolist() == ["excluded", "duplicate"]
+    assert ledger.loc[("earnings", "bmo"), "status"] == "used"
+    assert ledger.loc[("product", "bmo"), "status"] == "used"
+    assert results.index.is_unique
+
+
+def test_a_studys_calendar_that_brings_two_rows_onto_one_day_zero_uses_one():
+    sessions = es.TradingCalendar("XLON").sessions
+    sessions = sessions[sessions.slice_indexer("2018-01-02", "2019-12-31")]
+    rng = np.random.default_rng(0)
+    returns = pd.DataFrame(rng.normal(0, 0.02, (len(sessions), 2)), index=sessions, columns=["A", "B"])
+    market = pd.Series(rng.normal(0, 0.01, len(sessions)), index=sessions)
+    instants = [
+        pd.Timestamp("2019-07-10 17:00", tz="Europe/London"),
+        pd.Timestamp("2019-07-11 09:30", tz="Europe/London"),
+    ]
+    frame = pd.DataFrame({"ticker": "A", "announced_at": instants})
+    # 17:00 in London is in the middle of New York's session and after London's close.
+    results = es.EventStudy(frame, returns, market=market, calendar="XLON").fit()
+    assert results.ledger["reason"].tolist() == ["", "duplicate"]
+    assert (results.ledger["day_zero"] == pd.Timestamp("2019-07-11")).all()
+
+
+def test_a_day_zero_without_a_session_of_the_grid_moves_to_the_next(panel):
+    # The Fourth of July is a session in London.
+    instant = pd.Timestamp("2019-07-04 08:00", tz="Europe/London")
+    frame = pd.DataFrame({"ticker": ["F05"], "announced_at": [instant], "exchange": ["XLON"]})
+    results = study(panel, events=frame, min_observations=60).fit()
+    assert results.index[0][1] == pd.Timestamp("2019-07-05")
+    assert results.ledger["day_zero"].iloc[0] == pd.Timestamp("2019-07-05")
+    assert results.path(0).loc[0, "session"] == pd.Timestamp("2019-07-05")
 
 
 def test_the_alignment_across_exchanges_uses_each_rows_own_clock(panel):

@@ -105,8 +105,12 @@ def abnormal_volume(results: EventStudyResults, log_volume: pd.DataFrame) -> pd.
     Raises
     ------
     InputError
-        For volumes that are infinite (logs of 0) or dates that cannot be read.
+        For volumes that are infinite (logs of 0), repeated columns or dates that cannot be read.
     """
+    if not isinstance(log_volume, pd.DataFrame) or log_volume.columns.has_duplicates:
+        raise InputError(
+            "not a table with one column a ticker", parameter="log_volume", remedy="Pass sessions x tickers."
+        )
     index = session_labels(log_volume.index, "log_volume")
     values = log_volume.to_numpy(dtype=np.float64, na_value=np.nan)
     if np.isinf(values).any():

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from research.errors import NotFoundError, ParameterError, in_words
 from research.events.announcements import Announcements
 from research.events.calendar import TradingCalendar
 from research.market.factors import FactorReturns
@@ -42,32 +43,59 @@ def clean_peers(
         A peer must have a return on day zero.
     ticker : str
         The announcer, never its own peer.
+    day_zero : Timestamp
+        A session of ``calendar``.
     candidates : iterable of str, optional
-        By default every column of ``returns``.
+        Columns of ``returns``; by default all of them.
 
     Returns
     -------
     list of str
         In the order of the candidates.
+
+    Raises
+    ------
+    InputError
+        If ``day_zero`` is no session.
+    NotFoundError
+        For candidates without any return; all of them are named.
     """
-    position = calendar.sessions.searchsorted(day_zero)
-    near = calendar.sessions[position - NEIGHBOURHOOD : position + NEIGHBOURHOOD + 1]
+    pool = list(returns.columns) if candidates is None else list(dict.fromkeys(candidates))
+    _require_returns(pool, returns, "candidates")
+    position = int(calendar.position([day_zero])[0])
+    near = calendar.sessions[max(position - NEIGHBOURHOOD, 0) : position + NEIGHBOURHOOD + 1]
     busy: set[str] = set()
     for policy in ("same-session", "next-session"):
         timed = announcements.timed(unknown_timing=policy)
         busy |= set(announcements.frame.loc[timed["day_zero"].isin(near), "ticker"])
     present = returns.columns[returns.loc[day_zero].notna()] if day_zero in returns.index else pd.Index([])
-    pool = list(returns.columns) if candidates is None else list(candidates)
     return [name for name in pool if name != ticker and name in present and name not in busy]
+
+
+def _require_returns(names: list[str], returns: pd.DataFrame, parameter: str) -> None:
+    """Refuse names that are no column, all of them in one error."""
+    unknown = [name for name in names if name not in returns.columns]
+    if unknown:
+        raise NotFoundError(
+            "no returns of " + in_words(unknown), parameter=parameter, allowed=in_words(returns.columns)
+        )
 
 
 def equal_weighted(returns: pd.DataFrame, members: Iterable[str], name: str = "peers") -> pd.Series:
     """Equal-weighted mean return of a fixed set of firms.
 
     NaN on sessions on which any member has no return: a benchmark whose membership
-    changes from day to day would put that change into the abnormal return.
+    changes from day to day would put that change into the abnormal return. NaN throughout
+    without a member.
+
+    Raises
+    ------
+    NotFoundError
+        For members that are no column of ``returns``; all of them are named.
     """
-    part = returns[list(members)]
+    chosen = [members] if isinstance(members, str) else list(members)
+    _require_returns(chosen, returns, "members")
+    part = returns[chosen]
     values = part.to_numpy()
     return pd.Series(values.mean(axis=1) if values.shape[1] else np.nan, index=part.index, name=name)
 
@@ -123,9 +151,29 @@ def side_by_side(
         ``label, model, benchmark, ar, se, low, high, t, p_value, n_observations, note``, one row
         a combination; 95% limits from t(M - k). A combination that cannot be estimated has
         NaN and the ledger's reason as its note.
+
+    Raises
+    ------
+    NotFoundError
+        If no announcement has this ``event_id``.
+    ParameterError
+        If there is no model, or a model needs a benchmark and there is none.
     """
+    if not (announcements.frame["event_id"] == event_id).any():
+        raise NotFoundError(
+            "no event has this id",
+            parameter="event_id",
+            value=event_id,
+            allowed=in_words(announcements.frame["event_id"], 10),
+        )
+    chosen = [resolve_model(name) for name in ([models] if isinstance(models, str) else models)]
+    if not chosen:
+        raise ParameterError("no model", parameter="models", allowed="at least one")
+    needing = [model.name for model in chosen if model.needs_market]
+    if needing and not benchmarks:
+        raise ParameterError(f"{in_words(needing)} compare with a benchmark, and there is none", parameter="benchmarks")
     rows = []
-    for model in (resolve_model(name) for name in models):
+    for model in chosen:
         pairs = benchmarks.items() if model.needs_market else [("none", None)]
         for label, benchmark in pairs:
             results = EventStudy(announcements, returns, model, benchmark, **choices).fit()

@@ -32,7 +32,7 @@ def with_neighbours(panel: Panel, market: Floats) -> Panel:
         Padded market return, NaN where missing; lag and lead are read from it in full.
     """
     usable = np.isfinite(market) & np.isfinite(_shifted(market, -1)) & np.isfinite(_shifted(market, 1))
-    return replace(panel, y_estimation=np.where(usable, panel.y_estimation, np.nan))
+    return replace(panel, y_estimation=np.where(usable, panel.source, np.nan))
 
 
 def needs_neighbours(model: ExpectedReturnModel) -> bool:
@@ -110,11 +110,7 @@ def _autocorrelation(
     panel: Panel, events: Events, window: tuple[int, int], market: Floats, workers: int | None
 ) -> Floats:
     """Correlation of the market with its lag on each event's estimation rows."""
-    stand_in = replace(
-        panel,
-        y=np.where(np.isnan(panel.y), np.nan, market),
-        y_estimation=np.where(np.isnan(panel.y_estimation), np.nan, market),
-    )
+    stand_in = replace(panel, y_estimation=np.where(np.isnan(panel.source), np.nan, market))
     lagged = estimation.fit_linear(_with_regressors(stand_in, _shifted(market, -1)), events, window, workers)
     return np.sign(lagged.slopes[:, 0]) * np.sqrt(np.maximum(lagged.r_squared, 0.0))
 
@@ -135,4 +131,5 @@ def _vasicek(model: VasicekModel, fit: LinearFit) -> Floats:
         mean, variance = float(beta.mean()), float(beta.var(ddof=1))
     error = fit.sigma**2 * fit.gram_inverse[:, 0, 0]
     # Written without dividing by either variance: a share without residuals keeps its beta.
-    return (mean * error + beta * variance) / (error + variance)
+    total = error + variance
+    return np.where(total > 0, (mean * error + beta * variance) / np.where(total > 0, total, 1.0), beta)

@@ -42,7 +42,7 @@ class MeanCorrelation:
     n_pairs : int
         Pairs in the average: all of them for ``overlap``, those with enough days otherwise.
     n_short : int
-        Pairs within reach with fewer than 30 common days.
+        Pairs with fewer than 30 common days; for ``overlap`` of those whose windows overlap.
     """
 
     value: float
@@ -90,10 +90,11 @@ def calendar(read: Reader, day: NDArray[np.int64], n_days: int) -> MeanCorrelati
     n_days : int
         Length of the estimation window: pairs further apart have no day in common.
     """
-    if len(day) < 2:
+    n = len(day)
+    if n < 2:
         return MeanCorrelation(np.nan, 0, 0)
-    total, counted, short = _sum_over_pairs(read, day, n_days - MIN_COMMON_DAYS, np.ones_like)
-    return MeanCorrelation(total / counted if counted else np.nan, counted, short)
+    total, counted, _ = _sum_over_pairs(read, day, n_days - MIN_COMMON_DAYS, np.ones_like)
+    return MeanCorrelation(total / counted if counted else np.nan, counted, n * (n - 1) // 2 - counted)
 
 
 def event_time(read: Reader, n: int) -> MeanCorrelation:

@@ -40,6 +40,43 @@ COLLINEAR = 1e-13
 
 
 @dataclass(frozen=True)
+class Cut:
+    """Announcements whose neighbourhood is cut from the estimation windows of their firm's other events.
+
+    Attributes
+    ----------
+    keys : ndarray of int64, ascending
+        ``owner * stride + column`` of every known announcement, with ``owner`` as in :class:`Events`.
+    stride : int
+        More than the panel has columns.
+    days : tuple of int
+        Relative days that are cut around an announcement.
+    """
+
+    keys: Ints
+    stride: int
+    days: tuple[int, ...]
+
+    def clear(self, window: Floats, events: Events, start: int) -> None:
+        """Set the cut days of estimation windows that begin on relative day ``start`` to NaN, in place."""
+        length = window.shape[1]
+        own = events.owner * self.stride + events.day
+        first = np.searchsorted(self.keys, own + start - max(self.days), side="left")
+        after = np.searchsorted(self.keys, own + start + length - 1 - min(self.days), side="right")
+        # One line for each announcement in reach of each window.
+        n = after - first
+        event = np.repeat(np.arange(len(own)), n)
+        place = np.arange(len(event)) + np.repeat(first - (np.cumsum(n) - n), n)
+        relative = self.keys[place] - own[event]
+        other = relative != 0
+        event, relative = event[other], relative[other]
+        for day in self.days:
+            column = relative + day - start
+            inside = (column >= 0) & (column < length)
+            window[event[inside], column[inside]] = np.nan
+
+
+@dataclass(frozen=True)
 class Panel:
     """Padded firm-major arrays that every window is read from.
 
@@ -48,8 +85,6 @@ class Panel:
     y : ndarray of shape (n_firms, n_columns)
         Return minus the model's offset; NaN where the return, the offset or any
         regressor is missing.
-    y_estimation : ndarray of shape (n_firms, n_columns)
-        The same with the cut days set to NaN; the estimation windows are read here.
     regressors : ndarray of shape (p, n_columns) or (p, n_firms, n_columns)
         Regressors without the constant, 0 where missing (``y`` is NaN there). They are
         common to all firms unless they have a firm axis.
@@ -58,18 +93,28 @@ class Panel:
     weights : ndarray of shape (n_firms, n_columns), optional
         Of a regression in which ``y`` and the regressors were divided by the weight; an
         abnormal return is the residual times it (trade-to-trade returns).
+    cut : Cut, optional
+        What estimation windows leave out.
+    y_estimation : ndarray of shape (n_firms, n_columns), optional
+        What they are read from, where that is not ``y``.
     """
 
     y: Floats
-    y_estimation: Floats
     regressors: Floats
     constant: bool
     weights: Floats | None = None
+    cut: Cut | None = None
+    y_estimation: Floats | None = None
 
     @property
     def n_coefficients(self) -> int:
         """The number of estimated coefficients ``k``."""
         return int(self.constant) + len(self.regressors)
+
+    @property
+    def source(self) -> Floats:
+        """What estimation windows are read from."""
+        return self.y if self.y_estimation is None else self.y_estimation
 
 
 @dataclass(frozen=True)
@@ -80,23 +125,21 @@ class Events:
     ----------
     firm, day : ndarray of int64, shape (n_events,)
         Row and column of day zero in the panel.
-    keep_own : ndarray of bool, shape (n_events, 3)
-        For the relative days -1, 0, +1: true where the day is cut from
-        ``y_estimation`` on account of this very event only. These days count
-        for this event if its estimation window reaches them (the cut concerns a
-        firm's *other* announcements).
+    owner : ndarray of int64, shape (n_events,)
+        The firm that announced; another number than ``firm`` where every event has a
+        panel row of its own.
     """
 
     firm: Ints
     day: Ints
-    keep_own: NDArray[np.bool_]
+    owner: Ints
 
     def __len__(self) -> int:
         return len(self.firm)
 
     def part(self, rows: slice | NDArray[np.intp]) -> Events:
         """The events of ``rows`` only."""
-        return Events(self.firm[rows], self.day[rows], self.keep_own[rows])
+        return Events(self.firm[rows], self.day[rows], self.owner[rows])
 
 
 @dataclass(frozen=True)
@@ -182,12 +225,9 @@ def gather(values: Floats, rows: Ints, first: Ints, length: int) -> Floats:
 def estimation_returns(panel: Panel, events: Events, estimation: tuple[int, int]) -> Floats:
     """``y`` over the estimation window, NaN on missing and cut days; shape (n_events, T1 - T0 + 1)."""
     start, end = estimation
-    window = gather(panel.y_estimation, events.firm, events.day + start, end - start + 1)
-    for offset in (-1, 0, 1):
-        if start <= offset <= end:
-            own = panel.y[events.firm, events.day + offset]
-            column = window[:, offset - start]
-            np.copyto(column, own, where=events.keep_own[:, offset + 1])
+    window = gather(panel.source, events.firm, events.day + start, end - start + 1)
+    if panel.cut is not None:
+        panel.cut.clear(window, events, start)
     return window
 
 
@@ -234,8 +274,8 @@ def _fit_chunk(panel: Panel, events: Events, estimation: tuple[int, int], fit: L
     y = estimation_returns(panel, events, estimation)
     missing = np.isnan(y)
     present = (~missing).astype(np.float64)
-    np.copyto(y, 0.0, where=missing)
-    m = present.sum(axis=1)
+    np.putmask(y, missing, 0.0)
+    m = np.einsum("ij->i", present)
     # Rows without an observation are settled below; 1 keeps the arithmetic quiet.
     m_safe = np.maximum(m, 1.0)
 

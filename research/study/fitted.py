@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from research.errors import ParameterError
 from research.study import estimation, neighbours
-from research.study.alignment import Alignment, cut_counts
+from research.study.alignment import Alignment
 from research.study.neighbours import KindFit
 from research.study.ranks import EventArrays
 from research.study.settings import Settings
@@ -68,13 +68,13 @@ class FittedEvents:
 
     @cached_property
     def _events(self) -> estimation.Events:
-        names = ("firm", "day", "keep_own")
+        names = ("firm", "day", "owner")
         return estimation.Events(*(self._merged([getattr(p.events, name) for p in self._parts]) for name in names))
 
-    @cached_property
+    @property
     def _firm(self) -> NDArray[np.int64]:
         """Column of the returns of each used event."""
-        return self._merged([part.firm for part in self._parts])
+        return self._events.owner
 
     @cached_property
     def _variance(self) -> Floats | None:
@@ -241,12 +241,8 @@ class FittedEvents:
         y = np.full(self._raw.shape, np.nan)
         y[:, self._offset : self._offset + len(self._sessions)] = aligned
         for code, part in enumerate(self._parts):
-            y_estimation = y.copy()
-            if self.settings.other_announcements == "cut":
-                inside = y_estimation[:, self._offset : self._offset + len(self._sessions)]
-                inside[cut_counts(*part.known, self._raw.shape[0], len(self._sessions)) > 0] = np.nan
-            panel = estimation.Panel(y, y_estimation, np.zeros((0, self._raw.shape[1])), constant=True)
-            events = estimation.Events(part.firm, part.events.day, part.events.keep_own)
+            panel = estimation.Panel(y, np.zeros((0, self._raw.shape[1])), constant=True, cut=part.panel.cut)
+            events = estimation.Events(part.firm, part.events.day, owner=part.firm)
             yield np.flatnonzero(self._homes[0] == code), panel, events
 
     def home(self, i: int) -> tuple[KindFit, NDArray[np.intp]]:

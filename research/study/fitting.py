@@ -43,20 +43,6 @@ class Known:
         """How many of them claim a session for their days -1 to +1; shape (n_firms, n_sessions)."""
         return alignment.cut_counts(self.firm, self.day, *self.shape)
 
-    def clear(self, y: Floats, left: int) -> None:
-        """Set days -1 to +1 of a padded firm-major array to NaN, in place."""
-        for offset in alignment.CUT:
-            column = self.day + offset
-            inside = (column >= 0) & (column < self.shape[1])
-            y[self.firm[inside], left + column[inside]] = np.nan
-
-    def own_days(self, firm: NDArray[np.int64], day: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Days -1, 0, +1 that only the event itself claims: it is no *other* announcement."""
-        n_sessions = self.counts.shape[1]
-        own_known = np.isin(firm * n_sessions + day, self.firm * n_sessions + self.day)
-        columns = np.clip(day[:, None] + np.array(alignment.CUT), 0, n_sessions - 1)
-        return own_known[:, None] & (self.counts[firm[:, None], columns] == 1)
-
 
 @dataclass(frozen=True)
 class Fitter:
@@ -151,16 +137,11 @@ class Fitter:
 
     def _panel(self, firm: NDArray[np.int64], day: NDArray[np.int64], known: Known) -> estimation.Panel:
         """The model's variables; rows are firms, or events where every event has its own benchmark."""
-        cut = known if self.settings.other_announcements == "cut" else None
+        cut = self._cut(known)
         if isinstance(self.model, MatchedModel):
             codes = peers.group_codes(list(self.returns.columns), self.model.groups)
             own = peers.difference(self.returns.to_numpy().T, codes, known.counts, firm, day)
-            panel = self._with_cut(self._pad(own), np.empty((0, self.raw.shape[1])), None)
-            if cut is not None:
-                y_estimation = panel.y.copy()
-                self._inside(y_estimation)[cut.counts[firm] > 0] = np.nan
-                panel = replace(panel, y_estimation=y_estimation)
-            return panel
+            return self._with_cut(self._pad(own), np.empty((0, self.raw.shape[1])), cut)
         if isinstance(self.model, TradeToTradeModel):
             market = self.series.need_market(self.model.name)
             y, regressors, weights = thin_trading.weighted(self.returns.to_numpy().T, market)
@@ -169,7 +150,7 @@ class Fitter:
             return replace(panel, weights=self._pad(weights))
         panel = self._with_cut(self._excess(), self._pad(self.design.regressors), cut)
         if corrections.needs_neighbours(self.model):
-            panel = corrections.with_neighbours(panel, self._pad(self.design.regressors)[0])
+            panel = corrections.with_neighbours(panel, self._market_with_lag())
         return panel
 
     def _excess(self) -> Floats:
@@ -184,28 +165,26 @@ class Fitter:
         inside[:, ~complete] = np.nan
         return y
 
-    def _with_cut(self, y: Floats, regressors: Floats, cut: Known | None) -> estimation.Panel:
-        y_estimation = y
-        if cut is not None:
-            y_estimation = y.copy()
-            cut.clear(y_estimation, self.left)
-        return estimation.Panel(y, y_estimation, np.nan_to_num(regressors, nan=0.0), self.design.constant)
+    def _cut(self, known: Known) -> estimation.Cut | None:
+        """What the estimation windows leave out, on the padded grid."""
+        if self.settings.other_announcements != "cut":
+            return None
+        stride = self.raw.shape[1] + 1
+        return estimation.Cut(known.firm * stride + known.day + self.left, stride, alignment.CUT)
+
+    def _with_cut(self, y: Floats, regressors: Floats, cut: estimation.Cut | None) -> estimation.Panel:
+        return estimation.Panel(y, np.nan_to_num(regressors, nan=0.0), self.design.constant, cut=cut)
 
     def _fit_kind(self, aligned: alignment.Alignment, rows: NDArray[np.intp], kind: str) -> KindFit:
         """Kernel input and output for the events of one kind."""
         firm, day, known = aligned.firm[rows], aligned.day[rows], self._known(kind)
         panel = self._panel(firm, day, known)
-        # An event's own days matter only to an estimation window that reaches them.
-        reaching = self.settings.other_announcements == "cut" and self.settings.estimation[1] >= alignment.CUT[0]
-        events = estimation.Events(
-            firm=np.arange(len(rows)) if isinstance(self.model, MatchedModel) else firm,
-            day=day + self.left,
-            keep_own=known.own_days(firm, day) if reaching else np.zeros((len(rows), 3), dtype=bool),
-        )
+        row = np.arange(len(rows)) if isinstance(self.model, MatchedModel) else firm
+        events = estimation.Events(row, day + self.left, owner=firm)
         fit = estimation.fit_linear(panel, events, self.settings.estimation, self.workers)
         kept = self._exclude_unusable(aligned, rows, panel, events, fit)
         events, fit = events.part(kept), estimation.select(fit, kept)
-        part = KindFit(kind, rows[kept], firm[kept], panel, events, fit, (known.firm, known.day))
+        part = KindFit(kind, rows[kept], panel, events, fit, (known.firm, known.day))
         return self._with_errors(self._corrected(part))
 
     def _corrected(self, part: KindFit) -> KindFit:
@@ -214,11 +193,23 @@ class Fitter:
             return self._with_garch(part)
         if not self.model.needs_market or not len(self.design.regressors):
             return part
-        market = self._pad(self.design.regressors)[0]
         fit = corrections.corrected(
-            self.model, part.panel, part.events, self.settings.estimation, part.fit, market, self.workers
+            self.model,
+            part.panel,
+            part.events,
+            self.settings.estimation,
+            part.fit,
+            self._market_with_lag(),
+            self.workers,
         )
         return replace(part, fit=fit)
+
+    def _market_with_lag(self) -> Floats:
+        """The padded market return, with the session before the grid where it is known."""
+        market = self._pad(self.design.regressors)[0]
+        if self.left:
+            market[self.left - 1] = self.series.market_before
+        return market
 
     def _with_errors(self, part: KindFit) -> KindFit:
         """Abnormal returns and their standard errors over the event window."""

@@ -16,6 +16,10 @@ from scipy.signal import lfilter
 Floats = NDArray[np.float64]
 
 _SCALE = 100.0
+
+#: Residuals whose mean square is below this share of the return's are rounding.
+ROUNDING = 1e-28
+
 _LOG_2PI = float(np.log(2 * np.pi))
 
 
@@ -90,11 +94,18 @@ def fit(y: Floats, x: Floats, ahead: NDArray[np.int64]) -> GarchFit:
         Return and market return on the complete rows of the estimation window, decimals.
     ahead : ndarray of shape (L,)
         Sessions from the end of the estimation window to each day of the event window, at least 1.
+
+    Returns
+    -------
+    GarchFit
+        Not converged, and NaN, where the market explains the return without a residual.
     """
     y, x = _SCALE * y, _SCALE * x
     design = np.column_stack([np.ones_like(x), x])
     start, *_ = np.linalg.lstsq(design, y, rcond=None)
     backcast = float(np.mean((y - design @ start) ** 2))
+    if backcast <= ROUNDING * float(np.mean(y**2)):
+        return _none(len(ahead))
     spread = np.sqrt(backcast)
 
     def natural(theta: Floats) -> Floats:
@@ -127,6 +138,12 @@ def fit(y: Floats, x: Floats, ahead: NDArray[np.int64]) -> GarchFit:
         variance=variance / _SCALE**2,
         converged=bool(best.success),
     )
+
+
+def _none(length: int) -> GarchFit:
+    """Residuals without variance have no likelihood to maximise."""
+    nan = float("nan")
+    return GarchFit(nan, nan, nan, nan, nan, variance=np.full(length, nan), converged=False)
 
 
 def forecast(h_last: float, error_last: float, omega: float, a: float, b: float, ahead: NDArray[np.int64]) -> Floats:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from research.errors import ParameterError, nearest
 from research.study import nonparametric, parametric
-from research.study.outcomes import TestResult, WindowSample
+from research.study.outcomes import TestResult, WindowSample, joined
 
 __all__ = ["HEADLINE", "TEST_NAMES", "TestResult", "WindowSample", "needs_of", "resolve_tests", "run_tests"]
 
@@ -87,4 +88,12 @@ def needs_of(names: Iterable[str]) -> set[str]:
 
 def run_tests(sample: WindowSample, names: Sequence[str]) -> list[TestResult]:
     """The named tests on one window's sample."""
-    return [_TESTS[name].compute(sample) for name in names]
+    return [_across_events(_TESTS[name].compute(sample)) for name in names]
+
+
+def _across_events(outcome: TestResult) -> TestResult:
+    """A test across events says nothing of one, whatever its formula gives: NaN with a note."""
+    if outcome.n_events >= 2 or math.isnan(outcome.statistic):
+        return outcome
+    note = joined(outcome.note, "needs at least 2 events")
+    return replace(outcome, statistic=math.nan, df=math.nan, p_value=math.nan, note=note)

@@ -89,6 +89,21 @@ def _require_no_levels(values: Floats, parameter: str) -> None:
         )
 
 
+def check_logarithms(returns: pd.DataFrame, market: pd.Series | None) -> None:
+    """Refuse returns of -100%, for models that work in logs."""
+    rows, columns = np.nonzero(returns.to_numpy() == -1)
+    found = [(f"{returns.index[i]:%Y-%m-%d}", str(returns.columns[j])) for i, j in zip(rows, columns, strict=True)]
+    if market is not None:
+        found += [(f"{day:%Y-%m-%d}", "market") for day in returns.index[market.to_numpy() == -1]]
+    if found:
+        raise InputError(
+            "returns of -100% have no logarithm",
+            parameter="returns",
+            rows=offences((day, name, -1.0, "no logarithm") for day, name in found),
+            remedy="Set them to NaN, or choose a model in simple returns.",
+        )
+
+
 def _impossible_returns(values: Floats, index: pd.DatetimeIndex, columns: pd.Index) -> pd.DataFrame:
     with np.errstate(invalid="ignore"):
         where = np.argwhere(np.isinf(values) | (values < -1))
@@ -130,10 +145,12 @@ def session_labels(index: pd.Index, parameter: str) -> pd.DatetimeIndex:
     return labels
 
 
-def check_market(market: pd.Series | str | None, returns: pd.DataFrame) -> pd.Series | None:
-    """The market return on the grid of ``returns``."""
+def check_market(
+    market: pd.Series | str | None, returns: pd.DataFrame, calendar: TradingCalendar
+) -> tuple[pd.Series | None, float]:
+    """The market return on the grid of ``returns``, and on the session before it (NaN where unknown)."""
     if market is None:
-        return None
+        return None, np.nan
     if isinstance(market, str):
         if market not in returns.columns:
             raise ParameterError(
@@ -142,7 +159,7 @@ def check_market(market: pd.Series | str | None, returns: pd.DataFrame) -> pd.Se
                 value=market,
                 remedy=nearest(market, list(returns.columns)) or "Pass the market return as a Series.",
             )
-        return returns[market]
+        return returns[market], np.nan
     if isinstance(market, pd.DataFrame) and market.shape[1] == 1:
         market = market.iloc[:, 0]
     if not isinstance(market, pd.Series):
@@ -162,7 +179,10 @@ def check_market(market: pd.Series | str | None, returns: pd.DataFrame) -> pd.Se
         )
     _require_no_levels(values, "market")
     _check_common(labels[~np.isnan(values)], returns, "market", "market return")
-    return pd.Series(values, index=labels, name=market.name).reindex(returns.index)
+    checked = pd.Series(values, index=labels, name=market.name)
+    earlier = calendar.sessions[: calendar.sessions.searchsorted(returns.index[0])]
+    before = checked.get(earlier[-1], np.nan) if len(earlier) else np.nan
+    return checked.reindex(returns.index), float(before)
 
 
 def check_factors(factors: pd.DataFrame | FactorReturns | None, returns: pd.DataFrame) -> FactorReturns | None:
@@ -179,9 +199,11 @@ def _check_common(labels: pd.DatetimeIndex, returns: pd.DataFrame, parameter: st
     """Refuse a series that has nothing to say on any session of the returns."""
     if labels.isin(returns.index).any():
         return
-    span = f"it spans {labels.min():%Y-%m-%d} to {labels.max():%Y-%m-%d}" if len(labels) else "all of it is missing"
+    if not len(labels):
+        raise InputError(f"the {what} is missing on every date", parameter=parameter)
     raise InputError(
-        f"no {what} on any session of the returns; {span}",
+        f"the {what} has no date in common with the returns",
         parameter=parameter,
-        remedy=f"The returns span {returns.index[0]:%Y-%m-%d} to {returns.index[-1]:%Y-%m-%d}.",
+        remedy=f"It spans {labels.min():%Y-%m-%d} to {labels.max():%Y-%m-%d}, "
+        f"the returns {returns.index[0]:%Y-%m-%d} to {returns.index[-1]:%Y-%m-%d}.",
     )

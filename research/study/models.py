@@ -33,11 +33,14 @@ class Series:
     market : ndarray of shape (n_sessions,) or None
         Simple market return, decimals.
     factors : FactorReturns or None
+    market_before : float
+        Market return on the session before the grid, the lag of its first session; NaN where unknown.
     """
 
     sessions: pd.DatetimeIndex
     market: Floats | None = None
     factors: FactorReturns | None = None
+    market_before: float = np.nan
 
     def need_market(self, model: str) -> Floats:
         """The market return; a ParameterError without one."""
@@ -365,7 +368,7 @@ class MatchedModel(ExpectedReturnModel):
 
     Parameters
     ----------
-    groups : mapping of ticker to group
+    groups : mapping of ticker to group, or Series indexed by ticker
         Peers are the firms of the same group, without the event firm and without those
         that announce within one session of its day zero; the mean is over the peers with a
         return on the day. Firms in no group, or without a peer left, end in the ledger.
@@ -382,9 +385,10 @@ class MatchedModel(ExpectedReturnModel):
     constant: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        if not self.groups:
+        groups = self.groups.to_dict() if isinstance(self.groups, pd.Series) else self.groups
+        if not isinstance(groups, Mapping) or not groups:
             raise ParameterError("no groups", parameter="groups", allowed="a mapping of ticker to group")
-        object.__setattr__(self, "groups", dict(self.groups))  # the caller's mapping stays the caller's
+        object.__setattr__(self, "groups", dict(groups))
 
     def design(self, series: Series) -> Design:
         """Nothing common to all events; the peers are subtracted event by event."""

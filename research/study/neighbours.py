@@ -20,9 +20,6 @@ class KindFit:
     ----------
     rows : ndarray of shape (n_events,)
         Their rows in the input table.
-    firm : ndarray of int64, shape (n_events,)
-        Column of the returns. ``events.firm`` is the row of the panel, which is another one
-        where every event has a panel row of its own.
     known : (ndarray, ndarray)
         Firm and grid position of every known announcement of this kind.
     abnormal, errors : ndarray of shape (n_events, L)
@@ -35,7 +32,6 @@ class KindFit:
 
     kind: str
     rows: NDArray[np.intp]
-    firm: NDArray[np.int64]
     panel: estimation.Panel
     events: estimation.Events
     fit: estimation.LinearFit
@@ -44,6 +40,11 @@ class KindFit:
     errors: Floats = field(default_factory=lambda: np.empty((0, 0)))
     variance: Floats | None = None
     extra: dict[str, Floats] = field(default_factory=dict)
+
+    @property
+    def firm(self) -> NDArray[np.int64]:
+        """Column of the returns of each event; shape (n_events,)."""
+        return self.events.owner
 
 
 def _between(part: KindFit, width: int, offset: int, start: int, end: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
 
 def group_codes(tickers: list[str], groups: Mapping[str, str]) -> NDArray[np.int64]:
-    """Code of each ticker's group; -1 for a ticker in none."""
-    names = {name: code for code, name in enumerate(dict.fromkeys(groups.values()))}
-    return np.array([names[groups[ticker]] if ticker in groups else -1 for ticker in tickers], dtype=np.int64)
+    """Code of each ticker's group; -1 for a ticker in none, or whose group is missing (None, NaN)."""
+    labels = pd.Series([groups.get(ticker) for ticker in tickers], dtype=object)
+    return pd.factorize(labels)[0].astype(np.int64)
 
 
 def difference(

@@ -377,9 +377,10 @@ class EventStudyResults(FittedEvents):
         DataFrame indexed by relative day
             ``aar, aar_se, aar_low, aar_high, n_events`` over the events with that day, and
             ``caar, caar_se, caar_low, caar_high, n_events_caar`` over the events complete
-            from the window's first day on. Standard errors are cross-sectional
-            (sd with divisor N-1, over sqrt N), limits from t(N - 1): they assume
-            independent events. NaN for fewer than two events.
+            from the window's first day on: the means of :meth:`car` of the day, and of the
+            window up to it. Standard errors are cross-sectional (sd with divisor N-1, over
+            sqrt N), limits from t(N - 1): they assume independent events. NaN for fewer
+            than two events.
 
         Raises
         ------
@@ -387,11 +388,15 @@ class EventStudyResults(FittedEvents):
             For a coverage outside 0 to 1.
         """
         confidence = coverage(confidence)
-        reportable = self.reportable(self.settings.window)
-        abnormal = self._abnormal[reportable]
+        first, days = self.settings.window[0], self.relative_days
+        single = np.column_stack([self.reportable((day, day)) for day in days])
+        running = np.column_stack([self.reportable((first, day)) for day in days])
         columns: dict[str, NDArray[Any]] = {}
-        for prefix, values in (("aar", abnormal), ("caar", np.cumsum(abnormal, axis=1))):
-            n, mean, se = _column_means(values)
+        for prefix, values, allowed in (
+            ("aar", self._abnormal, single),
+            ("caar", np.cumsum(self._abnormal, axis=1), running),
+        ):
+            n, mean, se = _column_means(np.where(allowed, values, np.nan))
             with np.errstate(invalid="ignore"):
                 half = stats.t.ppf((1 + confidence) / 2, n - 1) * se
             columns |= {
@@ -401,7 +406,7 @@ class EventStudyResults(FittedEvents):
                 f"{prefix}_high": mean + half,
             }
             columns["n_events" if prefix == "aar" else "n_events_caar"] = n
-        return pd.DataFrame(columns, index=pd.Index(self.relative_days, name="relative_day"))
+        return pd.DataFrame(columns, index=pd.Index(days, name="relative_day"))
 
     def test(
         self,

@@ -15,8 +15,8 @@ from research.events.announcements import Announcements
 from research.events.calendar import TradingCalendar
 from research.market.factors import FactorReturns
 from research.study.fitting import Fitter
-from research.study.inputs import as_announcements, check_factors, check_market, check_returns
-from research.study.models import ExpectedReturnModel, Series, resolve_model
+from research.study.inputs import as_announcements, check_factors, check_logarithms, check_market, check_returns
+from research.study.models import ExpectedReturnModel, Series, TradeToTradeModel, resolve_model
 from research.study.results import EventStudyResults
 from research.study.settings import Settings, whole_number
 
@@ -102,12 +102,14 @@ class EventStudy:
         self.events = as_announcements(events)
         self.known_announcements = self.events if known_announcements is None else as_announcements(known_announcements)
         self._returns = check_returns(returns, self._calendar)
-        self._market = check_market(market, self._returns)
+        self._market, before = check_market(market, self._returns, self._calendar)
         self.market_name = None if self._market is None else str(self._market.name or "market")
         market_values = None if self._market is None else self._market.to_numpy()
         self._series = Series(
-            pd.DatetimeIndex(self._returns.index), market_values, check_factors(factors, self._returns)
+            pd.DatetimeIndex(self._returns.index), market_values, check_factors(factors, self._returns), before
         )
+        if isinstance(self.model, TradeToTradeModel):
+            check_logarithms(self._returns, self._market)
         # A model that lacks its market or factors says so now, not when it is fitted.
         self.model.design(self._series)
         self._checked = True

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from research.study.inference import HEADLINE
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 #: Level of the verdicts in words.
 ALPHA = 0.05
+
+#: Of the interval beside a mean.
+COVERAGE = 0.95
 
 #: The declared family of windows (METHODS 8): reaction, primary, surrounding, run-up.
 FAMILY = ((0, 0), (0, 1), (-1, 1), (-10, -1))
@@ -32,7 +36,8 @@ class Summary:
     ledger : Series
         Input, used, and excluded events by reason.
     means : DataFrame
-        Per window: mean CAR, standard error, confidence limits, share positive, N.
+        Per window: mean CAR, standard error and 95% limits (cross-sectional, t(N - 1); of
+        one event its own, t(M - k)), share positive, N.
     tests : DataFrame
         As :meth:`EventStudyResults.test` returns them.
     verdicts : list of str
@@ -56,6 +61,11 @@ class Summary:
         verdicts = [_verdict(row, tests[tests["window"].map(row.window.__eq__)]) for row in means.itertuples()]
         return cls(_choices(results), _ledger(results), means, tests, verdicts)
 
+    @property
+    def _tested(self) -> bool:
+        """Whether any test has a statistic."""
+        return bool(self.tests["statistic"].notna().any())
+
     def __repr__(self) -> str:
         blocks = [
             "Event study",
@@ -67,7 +77,7 @@ class Summary:
             f"Headline test: {HEADLINE}",
             "\n".join(self.verdicts),
             "Tests",
-            _brief(self.tests).to_string(index=False, max_colwidth=60),
+            _brief(self.tests).to_string(index=False, max_colwidth=60) if self._tested else "none could be computed",
         ]
         return "\n\n".join(blocks)
 
@@ -76,8 +86,9 @@ class Summary:
             ("Choices", self.choices.to_frame("choice")),
             ("Events", self.ledger.to_frame()),
             ("Mean cumulative abnormal return, %", _percent(self.means)),
-            ("Tests", _brief(self.tests)),
         ]
+        if self._tested:
+            tables.append(("Tests", _brief(self.tests)))
         verdicts = "".join(f"<li>{html.escape(text)}</li>" for text in self.verdicts)
         shown = "".join(f"<h4>{html.escape(title)}</h4>{table.to_html(na_rep='')}" for title, table in tables)
         return f"{shown}<h4>Headline test: {HEADLINE}</h4><ul>{verdicts}</ul>"
@@ -88,12 +99,16 @@ def _verdict(row: Any, tests: pd.DataFrame) -> str:
     window = f"[{row.window[0]}, {row.window[1]}]"
     by_name = tests.set_index("test")
     head = by_name.loc[HEADLINE]
+    if row.n_events == 1:
+        own = f", its own t {row.mean_car / row.se:.2f} against ordinary days" if row.se > 0 else ""
+        return f"{window}: one event, CAR {_interval(row)}{own}; tests across events need at least 2"
     if np.isnan(head["p_value"]):
         return f"{window}: no verdict, {head['note']}"
     rejects = head["p_value"] < ALPHA
     detectable = "" if rejects else f", with 80% power a mean of {280 * row.se:.2f}% would have been found"
     text = (
-        f"{window}: mean CAR {100 * row.mean_car:+.2f}%, {'distinguishable' if rejects else 'not distinguishable'} "
+        f"{window}: mean CAR {_interval(row)}, "
+        f"{'distinguishable' if rejects else 'not distinguishable'} "
         f"from zero (p {head['p_value']:.3f}{detectable})"
     )
     others = by_name.drop(index=HEADLINE)
@@ -102,6 +117,11 @@ def _verdict(row: Any, tests: pd.DataFrame) -> str:
         singular, plural = ("does not reject", "do not reject") if rejects else ("rejects", "reject")
         text += f"; the tests disagree: {', '.join(against)} {singular if len(against) == 1 else plural}"
     return text
+
+
+def _interval(row: Any) -> str:
+    """A mean and its interval in per cent."""
+    return f"{100 * row.mean_car:+.2f}% ({COVERAGE:.0%} interval {100 * row.low:+.2f}% to {100 * row.high:+.2f}%)"
 
 
 def _choices(results: EventStudyResults) -> pd.Series:
@@ -128,27 +148,32 @@ def _ledger(results: EventStudyResults) -> pd.Series:
 
 
 def _means(results: EventStudyResults, windows: list[tuple[int, int]]) -> pd.DataFrame:
-    """Mean CAR per window with its cross-sectional standard error; one event shows its own."""
+    """Mean CAR per window with its cross-sectional standard error and limits; one event shows its own."""
     rows = []
     for window in windows:
         table = results.car(*window).dropna(subset=["car"])
         car, n = table["car"], len(table)
         se = table["se"].iloc[0] if n == 1 else (car.std(ddof=1) / np.sqrt(n) if n else np.nan)
+        df = table["df"].iloc[0] if n == 1 else n - 1
+        mean = car.mean() if n else np.nan
+        half = stats.t.ppf(0.5 + COVERAGE / 2, df) * se if n else np.nan
         rows.append(
             {
                 "window": window,
-                "mean_car": car.mean() if n else np.nan,
+                "mean_car": mean,
                 "se": se,
+                "low": mean - half,
+                "high": mean + half,
                 "positive": (car > 0).mean() if n else np.nan,
                 "n_events": n,
             }
         )
-    return pd.DataFrame(rows, columns=["window", "mean_car", "se", "positive", "n_events"])
+    return pd.DataFrame(rows, columns=["window", "mean_car", "se", "low", "high", "positive", "n_events"])
 
 
 def _percent(means: pd.DataFrame) -> pd.DataFrame:
     shown = means.copy()
-    for name in ("mean_car", "se", "positive"):
+    for name in ("mean_car", "se", "low", "high", "positive"):
         shown[name] = (100 * shown[name]).round(3)
     return shown
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from research.errors import ParameterError
+from research.study.settings import whole_number
 
 Floats = NDArray[np.float64]
 
@@ -35,8 +35,7 @@ def since_last_trade(levels: pd.DataFrame, max_gap: int = MAX_GAP) -> pd.DataFra
     ParameterError
         For a gap below one session.
     """
-    if max_gap < 1:
-        raise ParameterError("no gap", parameter="max_gap", value=max_gap, allowed="1 or more sessions")
+    max_gap = whole_number("max_gap", max_gap, 1)
     before = levels.ffill(limit=max_gap - 1).shift(1) if max_gap > 1 else levels.shift(1)
     return levels / before - 1
 
