@@ -233,6 +233,11 @@ def test_unsafe_slugs_are_refused(tmp_path, slug):
         notebooks.run_notebook(info_of(tmp_path, FINISH), {}, tmp_path / "reports", slug=slug)
 
 
+def test_slugs_name_the_kind_of_other_news():
+    assert notebooks.announcement_slug("META", "2023-02-27", "strategy") == "meta-2023-02-27-strategy"
+    assert notebooks.announcement_slug("META", "2023-02-27", "earnings") == "meta-2023-02-27"
+
+
 def test_slugs_of_announcements_are_safe_and_distinct():
     tickers = ["META", "BRK.B", "BRK-B", "BRK_B", "^GSPC", "GSPC", "EURUSD=X"]
     slugs = [notebooks.announcement_slug(ticker, "2024-10-30") for ticker in tickers]
