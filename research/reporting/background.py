@@ -131,7 +131,7 @@ def same_day_table(case: Case) -> Fragment:
         "timing": "timing",
         "ar": percent_column("day-zero AR"),
         "t": number_column("t"),
-        "note": "note",
+        "note": Column("note", optional=True),
     }
     return table(
         frame,
@@ -171,11 +171,13 @@ def definitions(case: Case) -> Fragment:
         {
             "day zero": "first session whose close lies strictly after the announcement",
             "abnormal return (AR)": f"return minus what the model expects; model: {case.results.model.definition}",
-            "estimation window": f"trading days {settings.estimation[0]} to {settings.estimation[1]}; "
-            f"days -1 to +1 around the firm's other announcements: {settings.other_announcements}",
+            "estimation window": f"trading days {words.number(settings.estimation[0], 0)} to "
+            f"{words.number(settings.estimation[1], 0)}; days \N{MINUS SIGN}1 to +1 around the firm's other "
+            f"announcements: {settings.other_announcements}",
             "standard error": "residual standard deviation with the full forecast-error correction "
             "(Patell 1976; Campbell, Lo and MacKinlay 1997)",
-            "t against ordinary days": "AR over its standard error, Student with M - k degrees of freedom",
+            "t against ordinary days": "AR over its standard error, Student with M \N{MINUS SIGN} k degrees of freedom "
+            "(days used less coefficients)",
             "z against own earnings days": "AR over the root mean square of the firm's earlier day-zero ARs, "
             f"at least {MIN_EARLIER_DAYS} of them",
             "rank": "by absolute size among the earlier days and this one; 1 is the largest move",
