@@ -341,6 +341,64 @@ def test_own_bars_give_all_legs(tmp_path):
     assert log["release"] == pytest.approx(np.log(0.96), abs=1e-3)
 
 
+def test_market_without_a_name_gets_none_invented(tmp_path):
+    source = folder(tmp_path, None)
+    found = run("announcement", ticker="ACME", event_date="2024-05-14", source=source)
+    assert found.results["market"] == "market"
+    assert "while the market returned" in found.cells["headline"]
+    assert "S&P 500" not in found.text
+    base = tmp_path / "mine"
+    (base / "columns.toml").write_text('market_symbol = "^GSPC"\n')
+    named = run("announcement", ticker="ACME", event_date="2024-05-14", source=source)
+    assert named.results["market"] == "^GSPC"
+    assert named.results["day_zero"] == found.results["day_zero"]
+
+
+def test_no_market_at_all(tmp_path):
+    source = folder(tmp_path, None)
+    (tmp_path / "mine" / "market.csv").unlink()
+    given = {"ticker": "ACME", "event_date": "2024-05-14", "source": source}
+    with pytest.raises(es.NotFoundError, match="no market series"):
+        run("announcement", **given)
+    found = run("announcement", model="mean-adjusted", **given)
+    assert found.results["market"] is None
+    assert "Return on day zero:" in found.cells["cards"]
+    assert "(no market return)" in found.cells["cards"]
+    assert "while" not in found.cells["headline"]
+
+
+def test_factors_of_the_source_bring_their_models(tmp_path):
+    source = folder(tmp_path, None)
+    rng = np.random.default_rng(3)
+    names = ["Mkt-RF", "SMB", "HML", "RF"]
+    factors = pd.DataFrame(rng.normal(0, 0.005, (len(DAYS), 4)), index=DAYS, columns=names).assign(RF=0.0001)
+    factors.rename_axis("date").to_csv(tmp_path / "mine" / "factors.csv", date_format="%Y-%m-%d")
+    (tmp_path / "mine" / "columns.toml").write_text('returns_unit = "decimal"\n')
+    given = {"ticker": "ACME", "event_date": "2024-05-14", "source": source}
+    found = run("announcement", model="ff3", **given)
+    assert set(found.results["parameters"]) == {"alpha", "beta", "Mkt-RF", "SMB", "HML", "sigma"}
+    assert found.results["parameters"]["beta"] is None
+    assert "ff3 | none" in found.cells["benchmarks"]
+    assert "carhart" not in found.cells["benchmarks"]
+    event = found.names["case"]
+    rows = factors.index[factors.index.get_indexer([event.day_zero])[0] + np.arange(-250, -10)]
+    returns = event.results  # the loading of an ordinary regression on the days that the study kept
+    path = returns.estimation_path(event.event["event_id"])
+    kept = path.index[path["residual"].notna()]
+    assert set(kept) <= set(rows)
+    data = es.open_source(source)
+    y = data.returns().loc[kept, "ACME"] - factors.loc[kept, "RF"]
+    x = np.column_stack([np.ones(len(kept)), factors.loc[kept, names[:3]]])
+    expected = np.linalg.lstsq(x, y.to_numpy(), rcond=None)[0]
+    got = [found.results["parameters"][name] for name in ("alpha", "Mkt-RF", "SMB", "HML")]
+    assert got == pytest.approx(expected, abs=1e-12)
+
+
+def test_window_without_day_zero_is_refused():
+    with pytest.raises(es.ParameterError, match="first day <= 0 <= last day"):
+        run("announcement", window="3,5")
+
+
 def test_no_bars(tmp_path):
     found = report_of(tmp_path, None)
     assert "No bars within the day" in intact(found)

@@ -7,6 +7,7 @@ reports are made, not what stands in them.
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 import pandas as pd
 
 from research.errors import nearest
+from research.events.calendar import TradingCalendar
 from research.reporting import _changes, site
 from research.reporting._completion import plain
 from research.reporting._parameters import check_parameters
@@ -133,6 +135,12 @@ def _is_preliminary(report: Path) -> bool:
     return isinstance(manifest, dict) and manifest.get("status") == "preliminary"
 
 
+@functools.cache
+def _zone(exchange: str) -> Any:
+    """Time zone of an exchange."""
+    return TradingCalendar(exchange).timezone
+
+
 def _coming(row: dict[str, Any], note: str) -> dict[str, Any]:
     """An announcement to come, in plain types."""
     at = row["announced_at"]
@@ -141,7 +149,7 @@ def _coming(row: dict[str, Any], note: str) -> dict[str, Any]:
             "ticker": row["ticker"],
             "kind": row["kind"],
             "announced_on": f"{row['announced_on']:%Y-%m-%d}",
-            "at": f"{at:%H:%M} UTC" if pd.notna(at) else None,
+            "at": f"{at.tz_convert(_zone(str(row['exchange']))):%H:%M %Z}" if pd.notna(at) else None,
             "timing": row["timing"],
             "note": note,
             **{name: row.get(name) for name in _EXPECTED},

@@ -6,11 +6,13 @@ results to a :class:`Case`; nothing here estimates anything.
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import pandas as pd
 from scipy import stats
 
+from research.errors import NotFoundError
 from research.reporting import words
 from research.reporting.activity import activity, activity_figure, activity_sentence, activity_table
 from research.reporting.background import (
@@ -47,6 +49,7 @@ from research.reporting.tables import (
     table,
 )
 from research.reporting.unknown_hour import reading, readings_table
+from research.study.models import resolve_model
 from research.study.yardsticks import MIN_EARLIER_DAYS
 
 __all__ = [
@@ -65,6 +68,7 @@ __all__ = [
     "definitions",
     "estimation_sentence",
     "estimation_table",
+    "factors_of",
     "filter_switch",
     "guidance_note",
     "header_cards",
@@ -75,7 +79,9 @@ __all__ = [
     "legs_table",
     "load_bars",
     "market_bars",
+    "market_of",
     "marks_table",
+    "models_for",
     "own_days_sentence",
     "payload",
     "peers_note",
@@ -91,6 +97,55 @@ __all__ = [
     "unsplit",
     "with_earnings_cut",
 ]
+
+_FACTOR_MODELS = ("ff3", "carhart", "ff5", "ff6")
+
+
+def market_of(source: Any, symbol: str, model: str) -> pd.Series | None:
+    """Market return for a report.
+
+    Parameters
+    ----------
+    source : Source
+    symbol : str
+        Empty for the one that goes with the source. Where the source does not say which that is,
+        its only series is called ``market``, for nobody knows its name; otherwise ``^GSPC``.
+    model : str
+
+    Returns
+    -------
+    Series or None
+        None where the source has no market and the model needs none.
+
+    Raises
+    ------
+    NotFoundError
+        If ``symbol`` is not there, or nothing is and the model needs a market.
+    """
+    if symbol or source.market_symbol:
+        return source.market_returns(symbol or source.market_symbol)
+    with contextlib.suppress(NotFoundError):
+        return source.market_returns("market")
+    try:
+        return source.market_returns("^GSPC")
+    except NotFoundError:
+        if resolve_model(model).needs_market:
+            raise
+        return None
+
+
+def factors_of(source: Any) -> pd.DataFrame | None:
+    """Factor returns of a source; None where it has none."""
+    return source.factors() if "factors" in source.capabilities else None
+
+
+def models_for(factors: pd.DataFrame | None) -> list[str]:
+    """Models that a report compares: the simple ones, and those whose factors are there."""
+    found = ["market", "market-adjusted", "mean-adjusted"]
+    if factors is not None:
+        needed = {name: {*resolve_model(name).slope_names, "RF"} for name in _FACTOR_MODELS}
+        found += [name for name, columns in needed.items() if columns <= set(factors.columns)]
+    return found
 
 
 def announcement_table(case: Case) -> Fragment:

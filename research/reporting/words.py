@@ -22,6 +22,7 @@ TIMINGS = {
 
 #: Names of common indices by their symbol.
 INDICES = {
+    "market": "market",
     "^DJI": "Dow Jones Industrial Average",
     "^GSPC": "S&P 500",
     "^IXIC": "Nasdaq Composite",
