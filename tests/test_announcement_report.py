@@ -108,6 +108,8 @@ def test_results_keep_their_contract_and_the_legs_add_up(meta):
     assert abs(sum(found["log"].values()) - total) < 1e-12
     assert abs(sum(leg["value"] for leg in found["segments"]) - total) < 1e-12
     assert found["market"]["multiple"] == 3
+    assert meta.results["earnings_day"]["rank"] == 41
+    assert type(meta.results["earnings_day"]["rank"]) is int
     assert len(found["marks"]) == 5
     assert json.loads(json.dumps(meta.results, allow_nan=False)) == meta.results
     ledger = meta.results["ledger"]
@@ -185,6 +187,7 @@ def test_short_history_and_missing_opens_are_said_once():
     found = run("announcement", event_date="2013-07-24")
     assert "No earlier earnings day of META could be studied, too few" in found.cells["headline"]
     assert "Against own earnings days: – (no earlier day)" in found.cells["cards"]
+    assert found.results["earnings_day"]["rank"] is None
     pepsi = run("announcement", ticker="PEP", event_date="2022-10-12")
     assert "On the same day, the first session that could react" in pepsi.cells["headline"]
     assert pepsi.cells["evening"] == ""

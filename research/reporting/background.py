@@ -9,6 +9,7 @@ import pandas as pd
 from research.analysis.spillover import peer_days
 from research.reporting import words
 from research.reporting.case import Case
+from research.reporting.samples import choice_sentence, source_facts
 from research.reporting.tables import (
     Column,
     Fragment,
@@ -69,7 +70,7 @@ def estimation_sentence(case: Case) -> Fragment:
         f"Estimation window {window['estimation_start']:%Y-%m-%d} to {window['estimation_end']:%Y-%m-%d}: "
         f"{words.count(int(window['n_observations']), 'day')} used, {window['n_cut']} cut around "
         f"{words.count(int(window['n_other_announcements']), 'other announcement')}, "
-        f"{window['n_missing']} without a price."
+        f"{window['n_missing']} without data."
     )
     if window["other_in_window"]:
         day = window["other_in_window"]
@@ -202,11 +203,8 @@ def definitions(case: Case) -> Fragment:
 
 def provenance(case: Case, source: Any) -> Fragment:
     """Where the numbers come from."""
-    prints = source.fingerprint()
     event = case.event
     items = {
-        "source": source.name,
-        "content hash of the source": prints["sha256"],
         "announcement instant from": str(event["announced_at_source"]).replace("_", " ")
         if pd.notna(event.get("announced_at_source"))
         else "the source, unstated",
@@ -214,8 +212,5 @@ def provenance(case: Case, source: Any) -> Fragment:
         "market": case.results.market_name or "none",
     }
     if source.name == "sample":
-        items["how the sample was chosen"] = (
-            "by hand: large companies that survived to the end; averages over it do not describe the market as a whole"
-        )
         items["market return"] = "S&P 500 price index, without dividends"
-    return facts(items)
+    return source_facts(source, {**items, "how the companies were chosen": choice_sentence(source.name)})

@@ -214,7 +214,7 @@ def payload(case: Case, *others: Case, windows: list[tuple[int, int]] | None = N
         ],
         "earnings_day": {
             "z": case.day["z_own"],
-            "rank": case.day["rank_own"],
+            "rank": int(case.day["rank_own"]) if n and pd.notna(case.day["rank_own"]) else None,
             "n": n,
             "rank_by": "absolute size, 1 = largest, among the n earlier days and this one",
         },
