@@ -325,6 +325,7 @@ def residual_check(estimation: pd.DataFrame, ticker: str) -> Picture:
         f"Residuals of {ticker}'s estimation window; {outside} of {len(residuals)} beyond two standard deviations; "
         f"{len(cut)} days cut."
     )
-    caption = "Shaded: days \N{MINUS SIGN}1 to +1 around the firm's other announcements, left out of the estimation."
+    shaded = "Shaded: days \N{MINUS SIGN}1 to +1 around the firm's other announcements, left out of the estimation."
+    caption = shaded if len(cut) else "No day was left out of the estimation."
     headings = {"session": "session", "residual": "residual, %", "cut": "cut"}
     return Picture(figure, alt, caption, behind(estimation.rename_axis("session").reset_index(), headings))

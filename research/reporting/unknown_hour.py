@@ -2,61 +2,40 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
-
 import pandas as pd
 
 from research.reporting import words
 from research.reporting.case import Case
-from research.reporting.tables import (
-    Column,
-    Fragment,
-    number_column,
-    paragraph,
-    percent_column,
-    size_column,
-    subheading,
-    table,
-)
+from research.reporting.tables import Column, Fragment, paragraph, subheading, table
 
 
 def readings_table(*cases: Case) -> Fragment:
-    """Every plausible session side by side; nothing where the hour is known."""
+    """Every plausible session side by side, a column each; nothing where the hour is known."""
     if len(cases) < 2:
         return paragraph("")
-    rows: list[dict[str, Any]] = [
-        {
-            "reading": one.reading,
-            "session": f"{one.day_zero:%Y-%m-%d}",
-            "return": one.day["return"],
-            "market": one.market_return,
-            "overnight": one.reaction.simple["overnight"],
-            "intraday": one.reaction.simple["intraday"],
-            "ar": one.day["ar"],
-            "low": one.day["ar_low"],
-            "high": one.day["ar_high"],
-            "t": one.day["t"],
-            "p": one.day["p_value"],
-            "mde": words.MDE_FACTOR * one.day["ar_se"],
-        }
-        for one in cases
-    ]
-    columns: dict[str, Column | str] = {
-        "reading": "if the news came",
-        "session": "day zero",
-        "return": percent_column("return"),
-        "market": percent_column("market"),
-        "overnight": replace(percent_column("close to open"), optional=True),
-        "intraday": replace(percent_column("open to close"), optional=True),
-        "ar": percent_column("abnormal return"),
-        "low": percent_column("95% from"),
-        "high": percent_column("to"),
-        "t": number_column("t"),
-        "p": Column("p", words.p_value),
-        "mde": size_column("detectable at 80% power"),
+    shown = pd.DataFrame({f"if the news came {one.reading}": _figures(one) for one in cases})
+    shown = shown[(shown != words.number(None)).any(axis=1)].rename_axis("figure").reset_index()
+    columns: dict[str, Column | str] = {"figure": ""}
+    columns |= {name: Column(str(name), str) for name in shown.columns[1:]}
+    return table(shown, columns, caption="Both sessions that could have reacted first.")
+
+
+def _figures(case: Case) -> dict[str, str]:
+    """Day zero in texts; a dash for what is not known."""
+    day = case.day
+    return {
+        "day zero": f"{case.day_zero:%Y-%m-%d}",
+        "return": words.percent(day["return"]),
+        "market return": words.percent(case.market_return),
+        "close to open": words.percent(case.reaction.simple["overnight"]),
+        "open to close": words.percent(case.reaction.simple["intraday"]),
+        "abnormal return": words.percent(day["ar"]),
+        "95% interval": words.interval(day["ar_low"], day["ar_high"]),
+        "t against ordinary days": words.number(day["t"], 2, signed=True),
+        "p": words.p_value(day["p_value"]),
+        "detectable at 80% power": words.percent(words.MDE_FACTOR * day["ar_se"], signed=False),
+        "z against own days": words.number(day["z_own"], 2, signed=True),
     }
-    return table(pd.DataFrame(rows), columns, caption="Both sessions that could have reacted first.")
 
 
 def reading(case: Case) -> Fragment:
