@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from research.analysis.robustness import placebo, romano_wolf, specification_curve
     from research.errors import (
         CalendarRangeError,
+        ExcludedError,
         InputError,
         NotFoundError,
         ParameterError,
@@ -74,6 +75,7 @@ _HOMES = {
     "DimsonModel": "research.study.models",
     "EventStudy": "research.study.study",
     "EventStudyResults": "research.study.results",
+    "ExcludedError": "research.errors",
     "FactorModel": "research.study.models",
     "FactorReturns": "research.market.factors",
     "GarchModel": "research.study.models",
@@ -126,6 +128,7 @@ __all__ = [
     "DimsonModel",
     "EventStudy",
     "EventStudyResults",
+    "ExcludedError",
     "FactorModel",
     "FactorReturns",
     "GarchModel",

@@ -86,6 +86,10 @@ class NotFoundError(ResearchError, LookupError):
     """A ticker, announcement or series that the data do not contain."""
 
 
+class ExcludedError(NotFoundError):
+    """An announcement that the data contain and that a study left out; the message has the ledger's reason."""
+
+
 class InputError(ResearchError, ValueError):
     """A table that cannot be used as it is; lists every offending row at once.
 

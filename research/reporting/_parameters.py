@@ -370,7 +370,7 @@ def _check_model(name: str, value: str) -> None:
             "unknown expected-return model",
             parameter=name,
             value=value,
-            allowed=", ".join(MODEL_NAMES),
+            allowed=in_words(MODEL_NAMES),
             remedy=nearest(value, MODEL_NAMES) or None,
         )
 

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from research.errors import NotFoundError, ParameterError, in_words, nearest
+from research.errors import ExcludedError, NotFoundError, ParameterError, in_words, nearest
 from research.study import buy_and_hold, inference, neighbours, single_event, testing, yardsticks
 from research.study.alignment import REASONS, when
 from research.study.fitted import FittedEvents, ratio
@@ -324,8 +324,10 @@ class EventStudyResults(FittedEvents):
 
         Raises
         ------
+        ExcludedError
+            For an event that was left out, with the ledger's reason.
         NotFoundError
-            For an event that was excluded, with the ledger's reason, or never given.
+            For an event that was never given.
         """
         if isinstance(event, str):
             found = np.flatnonzero((self._table["event_id"] == event).to_numpy())
@@ -349,7 +351,7 @@ class EventStudyResults(FittedEvents):
         excluded = table[(table["event_id"] == event_id) & (table["reason"] != "")]
         if len(excluded):
             row = excluded.iloc[0]
-            raise NotFoundError(
+            raise ExcludedError(
                 f"{event_id} could not be studied: {row['reason']} ({row['detail'] or REASONS[row['reason']]})",
                 parameter="event",
                 remedy="The ledger has the reason for every event that was left out.",
