@@ -149,6 +149,8 @@ def test_shares_without_residuals_raise_no_flood_of_warnings(panel, exact):
         garch_results = es.EventStudy(few, returns, "garch", panel.market, min_observations=60).fit()
     assert garch_results.parameters[["alpha", "beta", "omega", "a", "b"]].isna().all(axis=None)
     assert garch_results.test([(0, 1)])["statistic"].isna().all()
+    used = garch_results.ledger[garch_results.ledger["status"] == "used"]
+    assert used["detail"].str.startswith("GARCH estimation did not converge").all()
     shrunk = es.EventStudy(few, returns, "vasicek", panel.market, min_observations=60).fit()
     np.testing.assert_allclose(shrunk.parameters["beta"], exact, atol=1e-12)
 

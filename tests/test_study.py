@@ -356,3 +356,25 @@ def test_nothing_is_changed_in_the_callers_frames(panel):
     table.loc[:, :] = 0
     pd.testing.assert_frame_equal(panel.returns, before)
     assert not (results.abnormal_returns == 0).all().all()
+    for name in ("events", "diagnostics", "parameters", "ledger"):
+        before, table = getattr(results, name), getattr(results, name)
+        table["ticker"] = "changed"
+        pd.testing.assert_frame_equal(getattr(results, name), before)
+
+
+@pytest.mark.parametrize("model", ["market", "capm", "market-adjusted"])
+def test_a_study_keeps_what_it_was_given(panel, model):
+    """Frames that the caller changes after the study was made do not change its numbers."""
+    returns, market = panel.returns.copy(), panel.market.copy()
+    factors = pd.DataFrame({"Mkt-RF": market, "RF": 0.0001})
+    study = es.EventStudy(panel.announcements, returns, model, market=market, factors=factors, min_observations=60)
+    expected = study.fit()
+    for frame in (returns, factors):
+        frame.iloc[:, :] = 0.01
+    market.iloc[:] = 0.02
+    again = study.fit()
+    pd.testing.assert_frame_equal(again.abnormal_returns, expected.abnormal_returns)
+    pd.testing.assert_frame_equal(again.bhar(0, 1), expected.bhar(0, 1))
+    for name in ("model", "settings", "events"):
+        with pytest.raises(AttributeError, match="immutable"):
+            setattr(study, name, None)

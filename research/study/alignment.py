@@ -54,9 +54,14 @@ class Alignment:
         return np.flatnonzero((self.table["reason"] == "").to_numpy())
 
     def exclude(self, rows: NDArray[np.intp], reason: str, detail: str | list[str]) -> None:
-        """Enter a reason for some input rows; the one change an alignment sees after it was made."""
+        """Enter a reason for some input rows."""
         if len(rows):
             self.table.iloc[rows, self.table.columns.get_loc("reason")] = reason
+            self.table.iloc[rows, self.table.columns.get_loc("detail")] = detail
+
+    def remark(self, rows: NDArray[np.intp], detail: str) -> None:
+        """Say something in the ledger of rows that stay in."""
+        if len(rows):
             self.table.iloc[rows, self.table.columns.get_loc("detail")] = detail
 
     def exclude_if(self, mask: NDArray[np.bool_], reason: str, detail: str | list[str]) -> None:
@@ -153,7 +158,8 @@ def align(
 def _columns(tickers: pd.Series, columns: pd.Index) -> NDArray[np.int64]:
     """Position of each ticker among the columns; -1 where there is none."""
     codes, names = pd.factorize(tickers)
-    return columns.get_indexer(pd.Index(names))[codes].astype(np.int64)
+    # A missing ticker has the code -1, which takes the last entry.
+    return np.append(columns.get_indexer(pd.Index(names)), -1)[codes].astype(np.int64)
 
 
 def _repeated(table: pd.DataFrame, firm: NDArray[np.int64], day: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -10,7 +9,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from research.errors import ResearchWarning
 from research.events.announcements import Announcements
 from research.events.calendar import TradingCalendar
 from research.study import alignment, corrections, estimation, garch, peers, thin_trading
@@ -20,6 +18,9 @@ from research.study.results import EventStudyResults
 from research.study.settings import Settings
 
 Floats = NDArray[np.float64]
+
+#: What the ledger says of events that are used, but whose likelihood found no maximum.
+UNCONVERGED = "GARCH estimation did not converge: no estimates"
 
 
 @dataclass(frozen=True)
@@ -44,13 +45,31 @@ class Known:
         return alignment.cut_counts(self.firm, self.day, *self.shape)
 
 
+def padded(values: Floats, padding: tuple[int, int]) -> Floats:
+    """A copy of the values with columns of NaN before and after those of the last axis."""
+    left, right = padding
+    end = left + values.shape[-1]
+    out = np.empty((*values.shape[:-1], end + right))
+    out[..., :left] = out[..., end:] = np.nan
+    out[..., left:end] = values
+    return out
+
+
 @dataclass(frozen=True)
 class Fitter:
-    """Checked inputs of a study, and the steps from them to its results."""
+    """Checked inputs of a study, and the steps from them to its results.
+
+    Attributes
+    ----------
+    returns : DataFrame, sessions x tickers
+    raw : ndarray of shape (n_firms, n_columns)
+        The same, firm-major and padded as the settings say.
+    """
 
     events: Announcements
     known: Announcements
     returns: pd.DataFrame
+    raw: Floats
     series: Series
     market_name: str | None
     model: ExpectedReturnModel
@@ -97,29 +116,15 @@ class Fitter:
 
     @property
     def left(self) -> int:
-        """Columns before the first session, so that every window lies inside."""
-        return max(0, -self.settings.estimation[0], -self.settings.window[0])
-
-    @property
-    def _right(self) -> int:
-        return max(0, self.settings.window[1], self.settings.estimation[1])
+        """Columns before the first session."""
+        return self.settings.padding[0]
 
     def _pad(self, values: Floats) -> Floats:
-        """Values with NaN columns on both sides of the last axis."""
-        end = self.left + values.shape[-1]
-        padded = np.empty((*values.shape[:-1], end + self._right))
-        padded[..., : self.left] = padded[..., end:] = np.nan
-        padded[..., self.left : end] = values
-        return padded
+        return padded(values, self.settings.padding)
 
     def _inside(self, padded: Floats) -> Floats:
         """The sessions of a padded array, as a view."""
         return padded[..., self.left : self.left + len(self.series.sessions)]
-
-    @cached_property
-    def raw(self) -> Floats:
-        """Returns, firm-major and padded."""
-        return self._pad(self.returns.to_numpy().T)
 
     @cached_property
     def _known_by_kind(self) -> dict[str, Known]:
@@ -185,12 +190,12 @@ class Fitter:
         kept = self._exclude_unusable(aligned, rows, panel, events, fit)
         events, fit = events.part(kept), estimation.select(fit, kept)
         part = KindFit(kind, rows[kept], panel, events, fit, (known.firm, known.day))
-        return self._with_errors(self._corrected(part))
+        return self._with_errors(self._corrected(aligned, part))
 
-    def _corrected(self, part: KindFit) -> KindFit:
+    def _corrected(self, aligned: alignment.Alignment, part: KindFit) -> KindFit:
         """The model's own estimates where they are not the least-squares ones."""
         if isinstance(self.model, GarchModel):
-            return self._with_garch(part)
+            return self._with_garch(aligned, part)
         if not self.model.needs_market or not len(self.design.regressors):
             return part
         fit = corrections.corrected(
@@ -220,20 +225,15 @@ class Fitter:
             errors = np.where(np.isnan(abnormal), np.nan, np.sqrt(part.variance))
         return replace(part, abnormal=abnormal, errors=errors)
 
-    def _with_garch(self, part: KindFit) -> KindFit:
-        """Maximum-likelihood estimates, event by event, and forecast variances."""
+    def _with_garch(self, aligned: alignment.Alignment, part: KindFit) -> KindFit:
+        """Maximum-likelihood estimates, event by event, and forecast variances; a remark where there are none."""
         (first, last), (start, end) = self.settings.window, self.settings.estimation
         ahead = np.arange(first, last + 1) - end
         y = estimation.estimation_returns(part.panel, part.events, (start, end))
         x = estimation.event_regressors(part.panel, part.events, (start, end))[:, :, 0]
         fits = [garch.fit(own[~np.isnan(own)], market[~np.isnan(own)], ahead) for own, market in zip(y, x, strict=True)]
-        failed = sum(not one.converged for one in fits)
-        if failed:
-            warnings.warn(
-                f"GARCH estimation did not converge for {failed} of {len(fits)} events; they have no estimates",
-                ResearchWarning,
-                stacklevel=2,
-            )
+        failed = np.array([not one.converged for one in fits], dtype=bool)
+        aligned.remark(part.rows[failed], UNCONVERGED)
         columns = {
             name: np.array([getattr(one, name) if one.converged else np.nan for one in fits])
             for name in ("alpha", "beta", "omega", "a", "b")

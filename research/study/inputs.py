@@ -23,7 +23,7 @@ def as_announcements(events: Announcements | pd.DataFrame) -> Announcements:
 
 
 def check_returns(returns: pd.DataFrame, calendar: TradingCalendar) -> pd.DataFrame:
-    """A float copy on every session of the span; one error for whatever cannot be used."""
+    """Floats on every session of the span, perhaps a view; one error for whatever cannot be used."""
     if not isinstance(returns, pd.DataFrame) or returns.empty:
         raise InputError("no returns", parameter="returns", remedy="Pass a DataFrame, sessions x tickers.")
     if returns.columns.nlevels > 1:
@@ -45,7 +45,7 @@ def check_returns(returns: pd.DataFrame, calendar: TradingCalendar) -> pd.DataFr
         raise InputError(
             "columns that are not numeric: " + in_words(text), parameter="returns", remedy="Convert them to floats."
         )
-    values = returns.to_numpy(dtype=np.float64, na_value=np.nan, copy=True)  # the caller's frame stays the caller's
+    values = returns.to_numpy(dtype=np.float64, na_value=np.nan)
     # One pass decides; the slow search for the culprits runs only when there are any.
     with np.errstate(invalid="ignore"):
         impossible = bool(np.isinf(values).any() or (values < -1).any())
@@ -79,9 +79,9 @@ def _is_real(dtype: object) -> bool:
 
 def _require_no_levels(values: Floats, parameter: str) -> None:
     """Refuse what can only be prices: never below zero, and mostly above 50% a day."""
-    if (values < 0).any() or not (values > 0.5).any():
-        return
-    if np.count_nonzero(values > 0.5) > np.count_nonzero(values <= 0.5):
+    with np.errstate(invalid="ignore"):
+        levels = not (values < 0).any() and np.count_nonzero(values > 0.5) > np.count_nonzero(values <= 0.5)
+    if levels:
         raise InputError(
             "no value is negative and most are above 50%: these look like prices",
             parameter=parameter,

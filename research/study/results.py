@@ -84,11 +84,11 @@ class EventStudyResults(FittedEvents):
 
     @property
     def events(self) -> pd.DataFrame:
-        """The used announcements with all their covariates, indexed like the other tables."""
-        return self._used.copy()
+        """The used announcements with all their covariates, indexed like the other tables; a copy."""
+        return self._event_table.copy()
 
     @cached_property
-    def _used(self) -> pd.DataFrame:
+    def _event_table(self) -> pd.DataFrame:
         frame = self._covariates.iloc[self._rows].copy()
         frame["timing"] = self._table["timing"].to_numpy()
         frame["day_zero"] = self._table["day_zero"].to_numpy()
@@ -137,10 +137,10 @@ class EventStudyResults(FittedEvents):
         (known ones whose day zero lies in the window) and ``other_in_window`` (relative
         days of other announcements inside the event window, comma-separated).
         """
-        return self._estimation_windows.copy()
+        return self._diagnostics.copy()
 
     @cached_property
-    def _estimation_windows(self) -> pd.DataFrame:
+    def _diagnostics(self) -> pd.DataFrame:
         start, end = self.settings.estimation
         day, width = self.grid_day, len(self._sessions)
         last = width - 1

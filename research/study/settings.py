@@ -55,6 +55,12 @@ class Settings:
         _one_of("other_announcements", self.other_announcements, _OTHER_ANNOUNCEMENTS)
         _one_of("unknown_timing", self.unknown_timing, _UNKNOWN_TIMING)
 
+    @property
+    def padding(self) -> tuple[int, int]:
+        """Columns to put before the first and after the last session, so that every window lies inside."""
+        days = (*self.window, *self.estimation)
+        return max(0, -min(days)), max(0, *days)
+
 
 def relative_window(name: str, window: object) -> tuple[int, int]:
     """A pair of relative days ``(first, last)``.

@@ -14,9 +14,9 @@ from research.errors import ParameterError, ResearchWarning
 from research.events.announcements import Announcements
 from research.events.calendar import TradingCalendar
 from research.market.factors import FactorReturns
-from research.study.fitting import Fitter
+from research.study.fitting import Fitter, padded
 from research.study.inputs import as_announcements, check_factors, check_logarithms, check_market, check_returns
-from research.study.models import ExpectedReturnModel, Series, TradeToTradeModel, resolve_model
+from research.study.models import ExpectedReturnModel, GarchModel, Series, TradeToTradeModel, resolve_model
 from research.study.results import EventStudyResults
 from research.study.settings import Settings, whole_number
 
@@ -69,6 +69,15 @@ class EventStudy:
     Day zero is the first session whose close lies after the announcement's
     instant. Estimation uses complete rows only; abnormal returns carry the
     forecast-error correction of Patell (1976) and Campbell, Lo and MacKinlay (1997).
+
+    Examples
+    --------
+    >>> import research as es
+    >>> returns, market = es.sample.prices().returns(), es.sample.market_returns()
+    >>> results = EventStudy(es.sample.announcements("META"), returns, market=market).fit()
+    >>> meta = results.car(0, 0).loc[("META", "2024-10-31")]
+    >>> print(f"{meta.car:.2%}, t {meta.t:.2f}")
+    -1.45%, t -1.07
     """
 
     def __init__(
@@ -101,7 +110,13 @@ class EventStudy:
             )
         self.events = as_announcements(events)
         self.known_announcements = self.events if known_announcements is None else as_announcements(known_announcements)
-        self._returns = check_returns(returns, self._calendar)
+        checked = check_returns(returns, self._calendar)
+        # The one copy, laid out as the kernels read it; the frame is a view of it.
+        self._raw = padded(checked.to_numpy().T, self.settings.padding)
+        left = self.settings.padding[0]
+        self._returns = pd.DataFrame(
+            self._raw[:, left : left + len(checked)].T, index=checked.index, columns=checked.columns, copy=False
+        )
         self._market, before = check_market(market, self._returns, self._calendar)
         self.market_name = None if self._market is None else str(self._market.name or "market")
         market_values = None if self._market is None else self._market.to_numpy()
@@ -112,12 +127,12 @@ class EventStudy:
             check_logarithms(self._returns, self._market)
         # A model that lacks its market or factors says so now, not when it is fitted.
         self.model.design(self._series)
-        self._checked = True
+        self._sealed = True
 
     def __setattr__(self, name: str, value: object) -> None:
-        if "_checked" in vars(self):
+        if getattr(self, "_sealed", False):
             raise AttributeError(f"an EventStudy is immutable; cannot set {name!r}")
-        super().__setattr__(name, value)
+        object.__setattr__(self, name, value)
 
     def __repr__(self) -> str:
         return (
@@ -147,12 +162,14 @@ class EventStudy:
         -----
         ResearchWarning
             When events have fewer than three other announcements known in their
-            estimation window, since the cut then cannot do its work.
+            estimation window, since the cut then cannot do its work; when the likelihood
+            of a GARCH model found no maximum for some.
         """
         fitted = Fitter(
             events=self.events,
             known=self.known_announcements,
             returns=self._returns,
+            raw=self._raw,
             series=self._series,
             market_name=self.market_name,
             model=self.model,
@@ -161,6 +178,7 @@ class EventStudy:
             workers=None if workers is None else whole_number("workers", workers, 1),
         ).run()
         self._warn_few_known(fitted)
+        self._warn_unconverged(fitted)
         return fitted
 
     def _warn_few_known(self, results: EventStudyResults) -> None:
@@ -172,6 +190,18 @@ class EventStudy:
                 f"{few} of {len(results)} events have fewer than {FEW_KNOWN} other announcements "
                 "known in their estimation window, so the cut of own announcements cannot do its work there; "
                 "pass known_announcements= with every announcement of these firms",
+                ResearchWarning,
+                stacklevel=3,
+            )
+
+    def _warn_unconverged(self, results: EventStudyResults) -> None:
+        if not isinstance(self.model, GarchModel):
+            return
+        failed = int(results.parameters["omega"].isna().sum())
+        if failed:
+            warnings.warn(
+                f"GARCH estimation did not converge for {failed} of {len(results)} events; "
+                "they have no estimates, and the ledger names them",
                 ResearchWarning,
                 stacklevel=3,
             )
