@@ -75,7 +75,7 @@ class EventStudy:
     >>> import research as es
     >>> returns, market = es.sample.prices().returns(), es.sample.market_returns()
     >>> results = EventStudy(es.sample.announcements("META"), returns, market=market).fit()
-    >>> meta = results.car(0, 0).loc[("META", "2024-10-31")]
+    >>> meta = results.car(0, 0).iloc[results.locate("META-earnings-2024-10-31")]
     >>> print(f"{meta.car:.2%}, t {meta.t:.2f}")
     -1.45%, t -1.07
     """
