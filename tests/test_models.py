@@ -17,7 +17,7 @@ from research.study.models import (
     TradeToTradeModel,
     VasicekModel,
 )
-from research.study.thin_trading import since_last_trade, spans
+from research.study.thin_trading import since_last_trade, spans, weighted
 from tests import oracles
 from tests.panels import ragged_panel
 
@@ -310,6 +310,26 @@ def test_since_last_trade_and_spans():
     assert returns.isna().tolist() == [True, True, False, False, True, True, True, True]
     assert since_last_trade(levels, max_gap=4)["A"].iloc[-1] == pytest.approx(13 / 12.6 - 1)
     np.testing.assert_array_equal(spans(np.array([[0.1, np.nan, 0.2, 0.05]])), [[1, np.nan, 2, 1]])
+
+
+def test_a_return_after_a_long_gap_has_no_span():
+    """Trades on sessions 0, 1, 14, 15: the return of 14 is missing, and that of 15 spans one session, not 14."""
+    levels = pd.DataFrame({"A": np.full(20, np.nan)})
+    levels.loc[[0, 1, 14, 15, 16], "A"] = [10.0, 11.0, 12.0, 12.6, 12.5]
+    market = np.linspace(-0.01, 0.01, 20)
+    returns = since_last_trade(levels).to_numpy().T
+    assert np.flatnonzero(np.isfinite(returns[0])).tolist() == [1, 15, 16]
+    y, regressors, weights = weighted(returns, market)
+    assert np.flatnonzero(np.isfinite(y[0])).tolist() == [1, 16]
+    assert weights[0, 16] == 1
+    np.testing.assert_allclose(regressors[:, 0, 16], [1, np.log1p(market[16])], rtol=1e-12)
+    # With a longer gap allowed the return of 14 exists and spans 13 sessions.
+    long = since_last_trade(levels, max_gap=13).to_numpy().T
+    y, regressors, weights = weighted(long, market, max_gap=13)
+    np.testing.assert_allclose(weights[0, [14, 15]], [np.sqrt(13), 1])
+    np.testing.assert_allclose(regressors[1, 0, 14], np.log1p(market[2:15]).sum() / np.sqrt(13), rtol=1e-12)
+    with pytest.raises(es.ParameterError, match="max_gap"):
+        TradeToTradeModel(max_gap=0)
 
 
 def test_trade_to_trade_agrees_with_weighted_least_squares():

@@ -134,6 +134,14 @@ def test_unusable_factor_returns(panel, change, said):
         study(panel, model="capm", factors=change(factors))
 
 
+def test_returns_beyond_the_calendar_are_told_from_closed_days(panel):
+    early = panel.returns.set_axis(pd.date_range("1980-01-01", periods=len(panel.returns)))
+    with pytest.raises(es.CalendarRangeError, match="1990-01-02 to 2030-12-31") as caught:
+        study(panel, returns=early)
+    assert len(caught.value.rows) == len(early)
+    assert "TradingCalendar('XNYS', start=" in str(caught.value)
+
+
 def test_logs_of_a_total_loss_are_refused_where_logs_are_taken(panel):
     returns = panel.returns.copy()
     returns.iloc[[300, 400], 5] = -1.0

@@ -149,7 +149,7 @@ class Fitter:
             return self._with_cut(self._pad(own), np.empty((0, self.raw.shape[1])), cut)
         if isinstance(self.model, TradeToTradeModel):
             market = self.series.need_market(self.model.name)
-            y, regressors, weights = thin_trading.weighted(self.returns.to_numpy().T, market)
+            y, regressors, weights = thin_trading.weighted(self.returns.to_numpy().T, market, self.model.max_gap)
             y[np.isnan(regressors).any(axis=0)] = np.nan
             panel = self._with_cut(self._pad(y), self._pad(regressors), cut)
             return replace(panel, weights=self._pad(weights))

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from research.errors import InputError, ParameterError, in_words, nearest, offences
+from research.errors import CalendarRangeError, InputError, ParameterError, in_words, nearest, offences
 from research.events.announcements import Announcements
 from research.events.calendar import TradingCalendar
 from research.market.factors import FactorReturns
@@ -62,6 +62,15 @@ def check_returns(returns: pd.DataFrame, calendar: TradingCalendar) -> pd.DataFr
         frame = frame.sort_index()
     sessions = calendar.sessions[calendar.sessions.slice_indexer(frame.index[0], frame.index[-1])]
     strangers = frame.index.difference(sessions)
+    outside = strangers[(strangers < calendar.start) | (strangers > calendar.end)]
+    if len(outside):
+        raise CalendarRangeError(
+            f"{len(outside)} of {len(frame)} dates lie outside the {calendar.code} calendar",
+            parameter="returns",
+            rows=offences((f"{day:%Y-%m-%d}", "index", None, "outside the calendar") for day in outside),
+            allowed=f"{calendar.start:%Y-%m-%d} to {calendar.end:%Y-%m-%d}",
+            remedy=f"Pass calendar=TradingCalendar({calendar.code!r}, start=..., end=...) with a span that holds them.",
+        )
     if len(strangers):
         raise InputError(
             f"dates that are no session of {calendar.code}",

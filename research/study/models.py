@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 
 from research.errors import ParameterError, nearest
 from research.market.factors import FactorReturns
+from research.study.settings import whole_number
+from research.study.thin_trading import MAX_GAP
 
 Floats = NDArray[np.float64]
 
@@ -405,8 +407,20 @@ class TradeToTradeModel(ExpectedReturnModel):
     ``returns`` must then be simple returns *since the last trade*, NaN on sessions without one
     (:func:`research.study.thin_trading.since_last_trade`); ``n_t`` follows from the NaN.
     Abnormal returns are in logs. A window whose first return reaches back before it is
-    left out. Source: Maynes and Rumsey (1993, Journal of Banking and Finance 17).
+    left out.
+
+    Parameters
+    ----------
+    max_gap : int, default 10
+        As given to ``since_last_trade``. The first return after a longer gap follows a trade
+        that the table does not show, so its span is unknown and it is left out.
+
+    Notes
+    -----
+    Source: Maynes and Rumsey (1993, Journal of Banking and Finance 17).
     """
+
+    max_gap: int = MAX_GAP
 
     name: ClassVar[str] = "trade-to-trade"
     definition: ClassVar[str] = (
@@ -414,6 +428,9 @@ class TradeToTradeModel(ExpectedReturnModel):
     )
     needs_market: ClassVar[bool] = True
     constant: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "max_gap", whole_number("max_gap", self.max_gap, 1))
 
     @property
     def slope_names(self) -> tuple[str, ...]:

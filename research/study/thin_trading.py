@@ -61,7 +61,7 @@ def spans(returns: Floats) -> Floats:
     return np.where(present, span, np.nan)
 
 
-def weighted(returns: Floats, market: Floats) -> tuple[Floats, Floats, Floats]:
+def weighted(returns: Floats, market: Floats, max_gap: int = MAX_GAP) -> tuple[Floats, Floats, Floats]:
     r"""The weighted regression's variables.
 
     Parameters
@@ -70,6 +70,9 @@ def weighted(returns: Floats, market: Floats) -> tuple[Floats, Floats, Floats]:
         Simple returns since the last trade.
     market : ndarray of shape (n_sessions,)
         Simple daily market return.
+    max_gap : int
+        Returns that seem to span more sessions follow a trade whose own return was left
+        out for its gap; they are NaN.
 
     Returns
     -------
@@ -82,6 +85,7 @@ def weighted(returns: Floats, market: Floats) -> tuple[Floats, Floats, Floats]:
         :math:`\sqrt n`.
     """
     n = spans(returns)
+    n[n > max_gap] = np.nan
     missing = np.isnan(market)
     level = np.concatenate([[0.0], np.cumsum(np.where(missing, 0.0, np.log1p(market)))])
     holes = np.concatenate([[0], np.cumsum(missing)])
