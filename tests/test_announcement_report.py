@@ -344,6 +344,41 @@ def test_own_bars_give_all_legs(tmp_path):
     assert log["release"] == pytest.approx(np.log(0.96), abs=1e-3)
 
 
+AT = "2024-05-14T16:05:00-04:00"
+
+
+def test_metrics_with_the_least_they_need(tmp_path):
+    source = folder(tmp_path, None)
+    lines = ["ticker,announced_at,metric,actual,estimate,basis", f"ACME,{AT},capex,5,4,previous_guidance"]
+    lines += [f"ACME,{AT},users,5,0,consensus", f"ACME,{AT},margin,3,2,consensus"]
+    (tmp_path / "mine" / "metrics.csv").write_text("\n".join(lines) + "\n")
+    found = run("announcement", ticker="ACME", event_date="2024-05-14", source=source)
+    assert "Against expectations: margin +50.0%. Guidance: capex raised from 4 to 5." in found.cells["headline"]
+    assert "None" not in found.cells["headline"]
+    shown = found.cells["announcement"]
+    assert "users | 5.00 | 0.00 | consensus | –" in shown
+    assert "Sources" not in shown
+    assert "earnings per share | 1.20 | 1.00 | +20.0" in shown
+
+
+@pytest.mark.parametrize(
+    ("eps", "sentence", "card"),
+    [
+        ("1.2,0", "earnings per share of 1.20 against 0.00 expected, a beat. On", "1.20 against 0.00"),
+        (",1.0", "after the close. On", "no reported figure"),
+        ("1.2,", "after the close. On", "no estimate"),
+        ("-0.4,-0.5", "earnings per share of −0.40 against −0.50 expected, a beat (+20.0%). On", "−0.40 against −0.50"),
+    ],
+)
+def test_odd_estimates(tmp_path, eps, sentence, card):
+    source = folder(tmp_path, None)
+    path = tmp_path / "mine" / "events.csv"
+    path.write_text(path.read_text().replace(",1.2,1.0", f",{eps}"))
+    found = run("announcement", ticker="ACME", event_date="2024-05-14", source=source)
+    assert sentence in found.cells["headline"]
+    assert card in found.cells["cards"]
+
+
 def test_market_without_a_name_gets_none_invented(tmp_path):
     source = folder(tmp_path, None)
     found = run("announcement", ticker="ACME", event_date="2024-05-14", source=source)

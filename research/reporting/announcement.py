@@ -164,15 +164,17 @@ def announcement_table(case: Case) -> Fragment:
         "metric": "metric",
         "actual": Column("came", _figure),
         "estimate": Column("compared with", _figure),
-        "unit": "unit",
-        "basis": "comparison",
+        "unit": Column("unit", optional=True),
+        "basis": Column("comparison", optional=True),
         "difference": percent_column("difference", 1),
         "vintage": Column("comparison as of", optional=True),
-        "sources": "sources",
+        "sources": Column("sources", optional=True),
         "note": Column("note", optional=True),
     }
     main = table(shown, columns, caption="What came, and what it is compared with.")
-    return main + numbered(sources, "Sources, in the order of their numbers")
+    if sources:
+        main += numbered(sources, "Sources, in the order of their numbers")
+    return main if (metrics["metric"] == "eps").any() else main + _eps_table(case)
 
 
 def _numbers(sources: list[str], cited: tuple[Any, ...]) -> str:
@@ -204,11 +206,13 @@ def _eps_table(case: Case) -> Fragment:
         if pd.notna(actual) or pd.notna(estimate):
             difference = case.this["surprise_pct"] if name == "eps" else (actual - estimate) / abs(estimate)
             rows.append((label, actual, estimate, difference))
-    if not rows and event["kind"] != "earnings":
+    if not rows and event["kind"] != "earnings" and case.metrics is None:
         what = str(event["headline"]) if isinstance(event.get("headline"), str) else f"News of kind {event['kind']}"
         source = f" Source: {event['source']}." if isinstance(event.get("source"), str) else ""
         return paragraph(f"{what}. There are no figures to set against expectations.{source}")
     if not rows:
+        if case.metrics is not None:
+            return paragraph("")
         return paragraph("The source has no figures for this announcement, neither reported nor expected.", "note")
     frame = pd.DataFrame(rows, columns=["metric", "actual", "estimate", "difference"])
     frame["source"] = event.get("estimate_source") if pd.notna(event.get("estimate_source")) else "not stated"

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from research.analysis.spillover import peer_days
+from research.events.surprises import FLOOR
 from research.reporting import words
 from research.reporting.case import Case
 from research.reporting.samples import choice_sentence, source_facts
@@ -170,6 +171,8 @@ def definitions(case: Case) -> Fragment:
     settings = case.results.settings
     return facts(
         {
+            "EPS surprise": f"actual less estimate over the size of the estimate, taken as at least {FLOOR:.2f} "
+            "a share; the vendor's own percentage comes first where it gives one",
             "day zero": "first session whose close lies strictly after the announcement",
             "abnormal return (AR)": f"return minus what the model expects; model: {case.results.model.definition}",
             "estimation window": f"trading days {words.number(settings.estimation[0], 0)} to "

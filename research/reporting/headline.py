@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 from scipy import stats
 
+from research.events.surprises import FLOOR
 from research.reporting import words
 from research.reporting.case import Case, same_verdict
 from research.reporting.tables import Fragment, cards, heading, paragraph
@@ -68,7 +69,8 @@ def what_came(case: Case) -> str:
     if pd.notna(actual) and pd.notna(estimate):
         surprise = case.this["surprise_pct"]
         named = {"beat": "a beat", "miss": "a miss", "in line": "in line"}.get(str(case.this["surprise"]), "")
-        size = f" ({words.percent(surprise, 1)})" if pd.notna(surprise) else ""
+        telling = pd.notna(surprise) and abs(estimate) >= FLOOR  # of an estimate near zero no percentage makes sense
+        size = f" ({words.percent(surprise, 1)})" if telling else ""
         judged = f", {named}{size}" if named else ""
         text += (
             f": earnings per share of {words.number(actual)}{_currency(case)} against {words.number(estimate)} "
@@ -111,7 +113,7 @@ def _guidance(case: Case) -> str:
     moved = metrics[(metrics["basis"] == "previous_guidance") & (metrics["actual"] != metrics["estimate"])]
     found = [
         f"{row.metric.replace('_', ' ')} {'raised' if row.actual > row.estimate else 'lowered'} "
-        f"from {_plain(row.estimate)} to {_plain(row.actual)} {str(row.unit).replace('_', ' ')}"
+        f"from {_plain(row.estimate)} to {_plain(row.actual)} {str(row.unit or '').replace('_', ' ')}".rstrip()
         for row in moved.dropna(subset=["actual", "estimate"]).itertuples()
     ]
     return f"Guidance: {words.listing(found)}." if found else ""
@@ -219,8 +221,9 @@ def _fifth_card(case: Case) -> tuple[str, str, str]:
     """The earnings surprise; for news without one, the abnormal return over the primary window."""
     if case.event["kind"] == "earnings":
         actual, estimate = case.event.get("eps_actual"), case.event.get("eps_estimate")
-        compared = f"{words.number(actual)} against {words.number(estimate)}{_currency(case)}"
-        note = compared if pd.notna(estimate) and pd.notna(actual) else "no estimate"
+        note = f"{words.number(actual)} against {words.number(estimate)}{_currency(case)}"
+        if pd.isna(estimate) or pd.isna(actual):
+            note = "no estimate" if pd.isna(estimate) else "no reported figure"
         return "EPS surprise", words.percent(case.this["surprise_pct"], 1), note
     first, last = case.results.settings.window
     if not first <= 0 <= 1 <= last:
