@@ -6,7 +6,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: report test lab lint bench environment clean
+.PHONY: report test lab lint bench pictures environment clean
 
 report: $(VENV)/.report-ready
 	$(BIN)/earnings-study report META 2024-10-30
@@ -26,6 +26,10 @@ lint: $(VENV)/.lint-ready
 # Writes benchmarks/RESULTS.md; wants a quiet machine and about ten minutes.
 bench: $(VENV)/.bench-ready
 	$(BIN)/python -m benchmarks
+
+# Takes the pictures of README.md anew; needs Chromium and about a minute.
+pictures: $(VENV)/.report-ready
+	$(BIN)/python .ci/pictures.py
 
 # environment.yml is derived from pyproject.toml; a test fails when they drift apart.
 environment: $(VENV)/.report-ready

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from research.analysis.simulation import simulate, validate
     from research.errors import (
         CalendarRangeError,
+        ExcludedError,
         InputError,
         NotFoundError,
         ParameterError,
@@ -75,6 +76,7 @@ _HOMES = {
     "DimsonModel": "research.study.models",
     "EventStudy": "research.study.study",
     "EventStudyResults": "research.study.results",
+    "ExcludedError": "research.errors",
     "FactorModel": "research.study.models",
     "FactorReturns": "research.market.factors",
     "GarchModel": "research.study.models",
@@ -129,6 +131,7 @@ __all__ = [
     "DimsonModel",
     "EventStudy",
     "EventStudyResults",
+    "ExcludedError",
     "FactorModel",
     "FactorReturns",
     "GarchModel",
@@ -185,4 +188,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOMES])
+    """Public names, and the module's own with underscores: what tab completion offers."""
+    return sorted({*_HOMES, *(name for name in globals() if name.startswith("__"))})

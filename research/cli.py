@@ -191,12 +191,12 @@ def _report(options: argparse.Namespace) -> int:
     given = _given(options, ticker=options.ticker, event_date=options.date, source=source)
     info = notebooks.find_notebook(_ANNOUNCEMENT)
     notebooks.check_parameters(info, given)
-    event = open_source(source).news().find(options.ticker, options.date)
+    event = open_source(source).news().find(options.ticker, options.date, kind=given.get("kind") or None)
     announced_on = f"{event['announced_on']:%Y-%m-%d}"
     if announced_on != options.date:
         _tell(f"{options.date} is the day zero of the announcement of {announced_on}")
         given["event_date"] = announced_on
-    slug = notebooks.announcement_slug(options.ticker, announced_on)
+    slug = notebooks.announcement_slug(options.ticker, announced_on, event["kind"])
     return _run_and_print(notebooks.run_notebook(info, given, options.output, slug=slug, progress=_tell))
 
 
@@ -237,7 +237,7 @@ def _rerun(options: argparse.Namespace) -> int:
         )
     for line in done.problems:
         _tell(line)
-    counts = ", ".join(f"{done.count(kind)} {kind}" for kind in ("published", "unchanged", "kept", "failed"))
+    counts = ", ".join(f"{done.count(kind)} {kind}" for kind in reruns.OUTCOMES)
     _tell(f"{counts}; index {done.index}")
     if options.json:
         print(json.dumps(done.as_dict(), indent=2, ensure_ascii=False), flush=True)

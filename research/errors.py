@@ -65,7 +65,7 @@ class ResearchError(Exception):
         if self.allowed:
             text += f"; allowed: {self.allowed}"
         if self.remedy:
-            text += f". {self.remedy}"
+            text += f" {self.remedy}" if text.endswith((".", "?", "!")) else f". {self.remedy}"
         return text
 
 
@@ -85,6 +85,10 @@ class ParameterError(UsageError):
 
 class NotFoundError(ResearchError, LookupError):
     """A ticker, announcement or series that the data do not contain."""
+
+
+class ExcludedError(NotFoundError):
+    """An announcement that the data contain and that a study left out; the message has the ledger's reason."""
 
 
 class InputError(ResearchError, ValueError):

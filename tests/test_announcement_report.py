@@ -109,6 +109,8 @@ def test_results_keep_their_contract_and_the_legs_add_up(meta):
     assert abs(sum(found["log"].values()) - total) < 1e-12
     assert abs(sum(leg["value"] for leg in found["segments"]) - total) < 1e-12
     assert found["market"]["multiple"] == 3
+    assert meta.results["earnings_day"]["rank"] == 41
+    assert type(meta.results["earnings_day"]["rank"]) is int
     assert len(found["marks"]) == 5
     assert json.loads(json.dumps(meta.results, allow_nan=False)) == meta.results
     ledger = meta.results["ledger"]
@@ -146,7 +148,74 @@ def test_a_multiple_that_is_no_number_is_refused():
         evening.market_bars(es.open_source("sample"), "SPXL:three", None, None, None)
 
 
+def test_first_paragraph_says_what_happened_with_both_yardsticks(meta):
+    first, second = meta.cells["headline"].splitlines()
+    for part in (
+        "META announced its results for 2024Q3 on Wednesday 2024-10-30 at 16:05 EDT, after the close",
+        "earnings per share of 6.03 USD against 5.25 expected, a beat (+14.8%)",
+        "On Thursday 2024-10-31, the first session that could react (day zero), the share returned −4.09% while the "
+        "S&P 500 returned −1.86%: an abnormal return of −1.45% (market model)",
+        "Of META's 46 earnings days so far this one is among the quietest: 41st by size, −0.14 times the typical move "
+        "of 10.2%",
+        "95% interval −4.12% to +1.22%",
+        "not distinguishable from zero (p 0.286); with 80% power this design detects moves of 3.8% or more",
+    ):
+        assert part in first
+    assert "revenue +0.7%" in second
+    assert "capex 2024 low raised from 37 to 38 USD billion" in second
+    assert "total expenses 2024 high lowered from 99 to 98 USD billion" in second
+
+
+def test_five_cards(meta):
+    lines = meta.cells["cards"].splitlines()
+    assert lines == [
+        "Return on day zero: −4.09% (S&P 500 −1.86%)",
+        "Abnormal return: −1.45% (95% interval −4.12% to +1.22%)",
+        "Against own earnings days: z −0.14 (41st of 46 by size)",
+        "Against ordinary days: t −1.07 (p 0.286, 229 degrees of freedom)",
+        "EPS surprise: +14.8% (6.03 against 5.25 USD)",
+    ]
+
+
+def test_columns_without_content_are_left_out(meta):
+    assert "comparison as of" not in meta.cells["announcement"]
+    assert "None of these comparisons carries a date" in meta.cells["guidance"]
+    assert "note" not in meta.cells["benchmarks"]
+    assert "not known" not in meta.cells["announcement"]
+
+
+def test_short_history_and_missing_opens_are_said_once():
+    found = run("announcement", event_date="2013-07-24")
+    assert "No earlier earnings day of META could be studied, too few" in found.cells["headline"]
+    assert "Against own earnings days: – (no earlier day)" in found.cells["cards"]
+    assert found.results["earnings_day"]["rank"] is None
+    pepsi = run("announcement", ticker="PEP", event_date="2022-10-12")
+    assert "On the same day, the first session that could react" in pepsi.cells["headline"]
+    assert pepsi.cells["evening"] == ""
+    assert pepsi.cells["legs-notes"].startswith("No opening price on day zero")
+    # The SEC accepted the 8-K on the evening before the session that the source names.
+    assert "on an earlier day than the announcement of the source, with the same day zero" in pepsi.cells["timeline"]
+    assert "the source gives no hour, only the side of the session" in pepsi.cells["timing"]
+
+
 # ------------------------------------------------------------------ news of unknown hour
+
+
+def test_earnings_of_unknown_hour_have_every_reading_in_every_section():
+    found = run("announcement", ticker="BAC", event_date="2021-04-15")
+    assert found.cells["heading"] == "BAC 2021Q1, announced 2021-04-15 at an unknown hour: −2.86% or +1.06%"
+    top = found.cells["headline"]
+    assert "earnings per share of 0.86 against 0.66 expected, a beat (+30.6%)" in top  # the vendor's own percentage
+    assert "an abnormal return of −4.39% (p 0.036, 4th by size of 32 earnings days so far)" in top
+    assert "an abnormal return of +0.46% (p 0.825, 28th by size of 32 earnings days so far)" in top
+    for cell in ("activity", "own-days", "path", "benchmarks", "same-day"):
+        for reading in (
+            "before the close of that day: day zero Thursday",
+            "after the close of that day: day zero Friday",
+        ):
+            assert f"If the news came {reading}" in found.cells[cell], cell
+    assert "If the news came before the close of that day" in found.cells["estimation-sentence"]
+    assert all(day in found.cells["timeline"] for day in ("Thu 2021-04-15 16:00", "Fri 2021-04-16 16:00"))
 
 
 @pytest.mark.parametrize(
@@ -274,6 +343,99 @@ def test_own_bars_give_all_legs(tmp_path):
         np.log1p(found.results["reaction"]["simple"]["close_to_close"]), abs=1e-12
     )
     assert log["release"] == pytest.approx(np.log(0.96), abs=1e-3)
+
+
+AT = "2024-05-14T16:05:00-04:00"
+
+
+def test_metrics_with_the_least_they_need(tmp_path):
+    source = folder(tmp_path, None)
+    lines = ["ticker,announced_at,metric,actual,estimate,basis", f"ACME,{AT},capex,5,4,previous_guidance"]
+    lines += [f"ACME,{AT},users,5,0,consensus", f"ACME,{AT},margin,3,2,consensus"]
+    (tmp_path / "mine" / "metrics.csv").write_text("\n".join(lines) + "\n")
+    found = run("announcement", ticker="ACME", event_date="2024-05-14", source=source)
+    assert "Against expectations: margin +50.0%. Guidance: capex raised from 4 to 5." in found.cells["headline"]
+    assert "None" not in found.cells["headline"]
+    shown = found.cells["announcement"]
+    assert "users | 5.00 | 0.00 | consensus | –" in shown
+    assert "Sources" not in shown
+    assert "earnings per share | 1.20 | 1.00 | +20.0" in shown
+
+
+@pytest.mark.parametrize(
+    ("eps", "sentence", "card"),
+    [
+        ("1.2,0", "earnings per share of 1.20 against 0.00 expected, a beat. On", "1.20 against 0.00"),
+        (",1.0", "after the close. On", "no reported figure"),
+        ("1.2,", "after the close. On", "no estimate"),
+        ("-0.4,-0.5", "earnings per share of −0.40 against −0.50 expected, a beat (+20.0%). On", "−0.40 against −0.50"),
+    ],
+)
+def test_odd_estimates(tmp_path, eps, sentence, card):
+    source = folder(tmp_path, None)
+    path = tmp_path / "mine" / "events.csv"
+    path.write_text(path.read_text().replace(",1.2,1.0", f",{eps}"))
+    found = run("announcement", ticker="ACME", event_date="2024-05-14", source=source)
+    assert sentence in found.cells["headline"]
+    assert card in found.cells["cards"]
+
+
+def test_market_without_a_name_gets_none_invented(tmp_path):
+    source = folder(tmp_path, None)
+    found = run("announcement", ticker="ACME", event_date="2024-05-14", source=source)
+    assert found.results["market"] == "market"
+    assert "while the market returned" in found.cells["headline"]
+    assert "S&P 500" not in found.text
+    base = tmp_path / "mine"
+    (base / "columns.toml").write_text('market_symbol = "^GSPC"\n')
+    named = run("announcement", ticker="ACME", event_date="2024-05-14", source=source)
+    assert named.results["market"] == "^GSPC"
+    assert named.results["day_zero"] == found.results["day_zero"]
+
+
+def test_no_market_at_all(tmp_path):
+    source = folder(tmp_path, None)
+    (tmp_path / "mine" / "market.csv").unlink()
+    given = {"ticker": "ACME", "event_date": "2024-05-14", "source": source}
+    with pytest.raises(es.NotFoundError, match="no market series"):
+        run("announcement", **given)
+    found = run("announcement", model="mean-adjusted", **given)
+    assert found.results["market"] is None
+    assert "Return on day zero:" in found.cells["cards"]
+    assert "(no market return)" in found.cells["cards"]
+    assert "while" not in found.cells["headline"]
+
+
+def test_factors_of_the_source_bring_their_models(tmp_path):
+    source = folder(tmp_path, None)
+    rng = np.random.default_rng(3)
+    names = ["Mkt-RF", "SMB", "HML", "RF"]
+    factors = pd.DataFrame(rng.normal(0, 0.005, (len(DAYS), 4)), index=DAYS, columns=names).assign(RF=0.0001)
+    factors.rename_axis("date").to_csv(tmp_path / "mine" / "factors.csv", date_format="%Y-%m-%d")
+    (tmp_path / "mine" / "columns.toml").write_text('returns_unit = "decimal"\n')
+    given = {"ticker": "ACME", "event_date": "2024-05-14", "source": source}
+    found = run("announcement", model="ff3", **given)
+    assert set(found.results["parameters"]) == {"alpha", "beta", "Mkt-RF", "SMB", "HML", "sigma"}
+    assert found.results["parameters"]["beta"] is None
+    assert "ff3 | none" in found.cells["benchmarks"]
+    assert "carhart" not in found.cells["benchmarks"]
+    event = found.names["case"]
+    rows = factors.index[factors.index.get_indexer([event.day_zero])[0] + np.arange(-250, -10)]
+    returns = event.results  # the loading of an ordinary regression on the days that the study kept
+    path = returns.estimation_path(event.event["event_id"])
+    kept = path.index[path["residual"].notna()]
+    assert set(kept) <= set(rows)
+    data = es.open_source(source)
+    y = data.returns().loc[kept, "ACME"] - factors.loc[kept, "RF"]
+    x = np.column_stack([np.ones(len(kept)), factors.loc[kept, names[:3]]])
+    expected = np.linalg.lstsq(x, y.to_numpy(), rcond=None)[0]
+    got = [found.results["parameters"][name] for name in ("alpha", "Mkt-RF", "SMB", "HML")]
+    assert got == pytest.approx(expected, abs=1e-12)
+
+
+def test_window_without_day_zero_is_refused():
+    with pytest.raises(es.ParameterError, match="first day <= 0 <= last day"):
+        run("announcement", window="3,5")
 
 
 def test_no_bars(tmp_path):

@@ -1,16 +1,22 @@
 """Documents and code stay together: names, functions, tests and links that a page mentions exist."""
 
 import ast
+import doctest
 import importlib
 import math
 import re
+import shlex
+import warnings
 from functools import cache
 from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
 
+from research import cli
 from research.analysis.simulation import REFERENCE
+from research.errors import ResearchWarning
+from research.reporting.notebooks import check_parameters, find_notebook
 from research.study.alignment import REASONS
 from research.study.inference import HEADLINE, TEST_NAMES, resolve_tests
 from research.study.models import MODEL_NAMES
@@ -207,3 +213,76 @@ def test_inline_formulas_are_paired_and_survive_markdown():
         assert paragraph.count("$") % 2 == 0, paragraph
         for formula in re.findall(r"\$([^$]+)\$", paragraph):
             assert not re.search(r"\\[^A-Za-z]|\n", formula), formula
+
+
+# -- what a reader copies ---------------------------------------------------------------------
+
+
+def code_blocks(page, language):
+    return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
+def shell_lines(program):
+    """Every line of a shell block of any page that calls ``program``, as words."""
+    for page in PAGES:
+        for block in code_blocks(page, "sh"):
+            for line in block.splitlines():
+                words = shlex.split(line, comments=True)
+                if words[:1] == [program]:
+                    yield words[1:]
+
+
+def test_every_command_on_a_page_is_understood():
+    lines = list(shell_lines("earnings-study"))
+    assert len(lines) > 15
+    for words in lines:
+        try:
+            options = cli._parser().parse_args(words)
+        except SystemExit:
+            pytest.fail(f"earnings-study {shlex.join(words)}")
+        if options.command in ("report", "run"):
+            info = find_notebook(getattr(options, "notebook", "announcement"))
+            check_parameters(info, dict(item.split("=", 1) for item in options.parameter))
+
+
+def test_every_target_on_a_page_is_in_the_makefile():
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    named = {words[0] for words in shell_lines("make")}
+    for page in PAGES:
+        named |= set(re.findall(r"`make ([a-z]+)`", page.read_text(encoding="utf-8")))
+    assert {"report", "test", "lab", "lint"} <= named <= targets
+
+
+def test_papermill_is_given_parameters_that_the_notebook_has():
+    lines = [words for words in shell_lines("papermill") if words[0].startswith("notebooks/")]
+    assert lines
+    for words in lines:
+        info = find_notebook(Path(words[0]).stem)
+        given = dict(zip(words[3::3], words[4::3], strict=True))
+        assert set(words[2::3]) == {"-r"}
+        check_parameters(info, given)
+
+
+@pytest.mark.slow
+def test_python_in_the_readme_runs_as_it_stands():
+    (code,) = code_blocks(ROOT / "README.md", "python")
+    names = {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.simplefilter("ignore", ResearchWarning)
+        exec(code, names)
+    assert len(names["results"]) == 999
+
+
+@pytest.mark.filterwarnings("ignore::research.errors.ResearchWarning")
+def test_examples_in_docstrings_give_what_they_show():
+    modules = [
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        for path in (ROOT / "research").rglob("*.py")
+        if ">>> " in path.read_text(encoding="utf-8")
+    ]
+    assert len(modules) > 1
+    for name in modules:
+        failed, tried = doctest.testmod(importlib.import_module(name), optionflags=doctest.NORMALIZE_WHITESPACE)
+        assert tried
+        assert not failed, name

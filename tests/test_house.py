@@ -32,6 +32,22 @@ def test_the_packages_that_were_asked_for_are_in_the_environment():
     assert all(f"- {name}" in text for name in ("pandas", "statsmodels", "yfinance", "jupyter", "seaborn"))
 
 
+def test_conda_finds_the_packages_under_its_own_names(pyproject):
+    """conda neither takes a hyphen for an underscore nor has every version: one wrong line and nothing installs."""
+    import yaml
+
+    *conda, last = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+    names = [re.split("[<>=]", line)[0] for line in conda]
+    assert "jupyter_client" in names
+    assert "jupyter-client" not in names
+    assert "exchange-calendars" not in names
+    assert [re.split("[<>=]", line)[0] for line in last["pip"]] == ["exchange-calendars", "--editable ."]
+    every = {re.match(r"[A-Za-z0-9._-]+", requirement)[0] for requirement in pyproject["project"]["dependencies"]}
+    assert {name.replace("_", "-") for name in every} <= {name.replace("_", "-") for name in names} | {
+        "exchange-calendars"
+    }
+
+
 def test_every_dependency_is_pinned_and_no_host_is_named(pyproject):
     project = pyproject["project"]
     wanted = [
@@ -44,6 +60,26 @@ def test_every_dependency_is_pinned_and_no_host_is_named(pyproject):
         name = re.sub(r"[-_.]+", "-", re.match(r"[A-Za-z0-9._-]+", requirement)[0]).lower()
         assert name in pinned or name == "eventstudy", name
     assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.!+_-]+", line) for line in lines)
+
+
+def test_every_package_that_is_imported_is_declared(pyproject):
+    """Nothing works only because another package happens to bring it along."""
+    declared = {
+        re.match(r"[A-Za-z0-9._-]+", requirement)[0].lower().replace("-", "_")
+        for requirement in pyproject["project"]["dependencies"]
+    }
+    imported = set()
+    for path in (ROOT / "research").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.split(".")[0].lower() for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                imported.add(node.module.split(".")[0].lower())
+    others = imported - {name.lower() for name in sys.stdlib_module_names} - {"research"}
+    # yfinance asks for a session of whichever of the two it uses itself.
+    assert others - declared == {"curl_cffi", "requests"}
+    # papermill runs notebooks with the one in kernels of the other.
+    assert declared - others == {"nbclient", "ipykernel"}
 
 
 def imported_rooms(path):
@@ -102,6 +138,11 @@ def test_notebooks_are_committed_without_outputs():
         assert sum("parameters" in cell.metadata.get("tags", []) for cell in notebook.cells) == 1
 
 
+def kept(path):
+    """Whether a file of the package belongs into a wheel."""
+    return path.is_file() and "__pycache__" not in path.parts
+
+
 @pytest.mark.slow
 def test_a_built_wheel_runs_outside_the_repository(tmp_path):
     """The wheel carries sample, notebooks and templates, and needs nothing of the checkout."""
@@ -122,6 +163,12 @@ def test_a_built_wheel_runs_outside_the_repository(tmp_path):
     site = tmp_path / "site"
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(site)
+        carried = {name for name in archive.namelist() if ".dist-info/" not in name}
+    assert carried == {
+        *(path.relative_to(ROOT).as_posix() for path in (ROOT / "research").rglob("*") if kept(path)),
+        *(f"research/resources/data/sample/{path.name}" for path in (ROOT / "data" / "sample").iterdir()),
+        *(f"research/resources/notebooks/{path.name}" for path in (ROOT / "notebooks").glob("*.ipynb")),
+    }
     program = (
         "import sys; sys.path.insert(0, sys.argv.pop(1)); import research, research.resources as r; "
         "assert 'site' in research.__file__ and 'site' in str(r.resource_root()); "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import re
 from html.parser import HTMLParser
 
@@ -303,6 +304,36 @@ def test_markdown_that_a_cell_puts_out_is_not_trusted():
     assert "<strong>bold</strong>" in found
     assert "&lt;script&gt;" in found
     assert "javascript:x" not in found
+
+
+def test_formulas_of_a_cell_are_set_with_their_source_as_alternative():
+    source = "The beta $\\beta_i * 2 * x < 1$ and\n\n$$\n\\frac{1}{N} \\sum_i AR_i\n$$\n\n> so $$x_i \\le y$$\n"
+    found = page(new_markdown_cell(source))
+    alternatives = re.findall(r'<img class="formula" src="data:image/svg\+xml;base64,[^"]+" alt="([^"]*)"', found)
+    assert [html.unescape(text) for text in alternatives] == [
+        "\\beta_i * 2 * x < 1",
+        "\\frac{1}{N} \\sum_i AR_i",
+        "x_i \\le y",
+    ]
+    assert "$" not in found.partition("<main")[2].partition("</main>")[0]
+    assert found == page(new_markdown_cell(source))
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["costs $5 and $6 a share", "from $ 5 to 7$", "US$5-US$6", "`$x$`", "one \\$x\\$ two", "$5, or $ ME"],
+)
+def test_money_and_code_are_no_formulas(source):
+    assert 'class="formula"' not in page(new_markdown_cell(source))
+
+
+def test_formula_that_cannot_be_set_shows_its_source():
+    found = page(new_markdown_cell("$$\n\\begin{aligned} a &= <b> \\end{aligned}\n$$"))
+    assert r"<code>\begin{aligned} a &amp;= &lt;b&gt; \end{aligned}</code>" in found
+
+
+def test_latex_that_a_cell_puts_out_is_text():
+    assert "a $x^2$ b" in page(code("x", shown({"text/markdown": "a $x^2$ b"})))
 
 
 def test_output_without_a_showable_form_is_refused():

@@ -215,6 +215,13 @@ def test_impossible_values_are_refused(named, name, value):
     assert caught.value.exit_code == 2
 
 
+def test_unknown_model_is_refused_with_the_nearest(tmp_path):
+    info = info_of(tmp_path, FINISH, parameters="model: str = 'market'")
+    with pytest.raises(ParameterError, match="Did you mean 'market-adjusted'"):
+        notebooks.check_parameters(info, {"model": "marketadjusted"})
+    assert notebooks.check_parameters(info, {"model": "ff3"}) == {"model": "ff3"}
+
+
 def test_unknown_parameter_is_refused_with_a_suggestion(named):
     with pytest.raises(UsageError, match="Did you mean 'window'"):
         notebooks.check_parameters(named, {"windwo": "0,1"})
@@ -231,6 +238,11 @@ def test_unknown_parameter_runs_nothing(tmp_path):
 def test_unsafe_slugs_are_refused(tmp_path, slug):
     with pytest.raises(UsageError, match="unsafe"):
         notebooks.run_notebook(info_of(tmp_path, FINISH), {}, tmp_path / "reports", slug=slug)
+
+
+def test_slugs_name_the_kind_of_other_news():
+    assert notebooks.announcement_slug("META", "2023-02-27", "strategy") == "meta-2023-02-27-strategy"
+    assert notebooks.announcement_slug("META", "2023-02-27", "earnings") == "meta-2023-02-27"
 
 
 def test_slugs_of_announcements_are_safe_and_distinct():

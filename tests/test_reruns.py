@@ -243,12 +243,39 @@ def test_report_with_two_readings_is_final_with_the_later_window(shelf):
     assert (facts["status"], facts["window_ends"]) == ("preliminary", "2024-02-09")
 
 
-def test_earnings_come_before_other_news_of_the_day(shelf):
+def with_news(shelf: Path, *rows: str) -> None:
+    """Announcements of the folder with a kind each, and news of other kinds beside the earnings."""
     path = shelf / "data" / "events.csv"
     lines = path.read_text(encoding="utf-8").splitlines()
-    rows = [f"{line},earnings" for line in lines[1:]] + ["META,2024-02-01,amc,x,1,1,product"]
-    path.write_text("\n".join([f"{lines[0]},kind", *rows]), encoding="utf-8")
+    earnings = [f"{line},earnings" for line in lines[1:]]
+    path.write_text("\n".join([f"{lines[0]},kind", *earnings, *rows]), encoding="utf-8")
+
+
+def test_notebook_that_knows_no_kinds_gets_one_announcement_a_day(shelf):
+    with_news(shelf, "META,2024-02-01,amc,x,1,1,product")
     assert [task.slug for task in found_on(shelf, "2024-02-05").tasks] == ["meta-2024-02-01", "no-2024-02-01"]
+
+
+def test_other_news_of_an_earnings_day_has_a_report_of_its_own(shelf):
+    write_notebook(shelf / "shelf" / "announcement.ipynb", SMALL, parameters=f"{DECLARED}\nkind: str = ''")
+    with_news(shelf, "META,2024-02-01,amc,x,1,1,product", "NO,2024-01-30,amc,x,,,strategy")
+    tasks = {task.slug: task.parameters["kind"] for task in found_on(shelf, "2024-02-05").tasks}
+    assert tasks == {
+        "no-2024-01-30-strategy": "strategy",
+        "meta-2024-02-01": "",
+        "meta-2024-02-01-product": "product",
+        "no-2024-02-01": "",
+    }
+    only = WATCH + "parameters = { kind = 'product' }\n"
+    assert [task.slug for task in found_on(shelf, "2024-02-05", only).tasks] == ["meta-2024-02-01-product"]
+
+
+def test_explicit_job_on_other_news_is_named_after_its_kind(shelf):
+    write_notebook(shelf / "shelf" / "announcement.ipynb", SMALL, parameters=f"{DECLARED}\nkind: str = ''")
+    with_news(shelf, "META,2024-02-01,amc,x,1,1,product")
+    text = '[[notebook]]\nname = "announcement"\nsource = "files:data"\nparameters = { kind = "product" }\n'
+    read = reruns.read_schedule(schedule(shelf, text))
+    assert reruns._task(read.jobs[0]).slug == "meta-2024-02-01-product"
 
 
 # ---------------------------------------------------------------- a rerun
@@ -326,7 +353,7 @@ def test_failure_leaves_the_report_and_is_told_everywhere(shelf, capsys):
     captured = capsys.readouterr()
     told = json.loads(captured.out)
     assert told["exit_code"] == 1
-    assert told["counts"] == {"published": 0, "unchanged": 0, "kept": 0, "failed": 1}
+    assert told["counts"] == {"published": 0, "unchanged": 0, "kept": 0, "failed": 1, "excluded": 0}
     assert "raised ValueError: <b>no luck</b>" in told["reports"][0]["message"]
     assert text_of(shelf, "moody") == before
     index = (shelf / "reports" / "index.html").read_text(encoding="utf-8")
@@ -339,6 +366,62 @@ def test_failure_leaves_the_report_and_is_told_everywhere(shelf, capsys):
     assert cli.main(["rerun", str(schedule(shelf, text.format(1))), "--today", "2024-02-07"]) == 0
     assert not failed.exists()
     assert "1 failed" not in (shelf / "reports" / "index.html").read_text(encoding="utf-8")
+
+
+#: A notebook that cannot study META.
+PICKY = (
+    "from research.errors import ExcludedError\n"
+    "if ticker == 'META':\n    raise ExcludedError(f'not studied: short-estimation ({REASON})')"
+)
+
+
+def test_what_cannot_be_studied_is_told_once(shelf, capsys):
+    def picky(reason: str) -> None:
+        write_notebook(shelf / "shelf" / "announcement.ipynb", PICKY.replace("REASON", reason), SMALL)
+
+    def run(*options: str) -> tuple[int, dict[str, str], list[str]]:
+        code = cli.main(["rerun", str(path), "--today", "2024-02-05", "--json", *options])
+        captured = capsys.readouterr()
+        told = json.loads(captured.out)
+        assert told["exit_code"] == code
+        index = (shelf / "reports" / "index.html").read_text(encoding="utf-8")
+        assert index.count("short-estimation") > 0
+        return code, {one["slug"]: one["outcome"] for one in told["reports"]}, captured.err.splitlines()
+
+    path = schedule(shelf, WATCH)
+    picky("2")
+    code, found, lines = run()
+    assert code == 1
+    assert found == {"meta-2024-02-01": "failed", "no-2024-02-01": "published"}
+    assert sum("short-estimation (2)" in line for line in lines) == 1
+    # The same inputs: remembered, not run, no failure.
+    code, found, lines = run()
+    assert (code, found["meta-2024-02-01"]) == (0, "excluded")
+    assert len(lines) == 1
+    assert "1 excluded" in lines[0]
+    page = (shelf / "reports" / "index.html").read_text(encoding="utf-8")
+    assert 'class="status excluded"' in page
+    assert "need attention" not in page
+    # Other inputs, or --force: tried again, and the same reason is no news.
+    write_data(shelf / "data", "2024-02-05", scale=2)
+    assert run()[0] == 0
+    assert run("--force")[:2] == (0, {"meta-2024-02-01": "excluded", "no-2024-02-01": "published"})
+    # Another reason is news.
+    picky("3")
+    assert run()[:2] == (1, {"meta-2024-02-01": "failed", "no-2024-02-01": "published"})
+    # At last it can be studied.
+    write_notebook(shelf / "shelf" / "announcement.ipynb", SMALL)
+    assert cli.main(["rerun", str(path), "--today", "2024-02-05"]) == 0
+    assert not (shelf / "reports" / "meta-2024-02-01.failed").exists()
+    assert "excluded" not in Path(shelf / "reports" / "index.html").read_text(encoding="utf-8").partition("<footer>")[0]
+
+
+def test_report_that_was_asked_for_by_name_fails_every_time(shelf):
+    write_notebook(shelf / "shelf" / "announcement.ipynb", PICKY.replace("REASON", "2"), SMALL)
+    path = schedule(shelf, '[[notebook]]\nname = "announcement"\nsource = "files:data"\n')
+    for _ in range(2):
+        done = reruns.rerun(path, dt.date(2024, 2, 5), workers=1)
+        assert (outcomes(done), done.exit_code) == ({"meta-2024-02-01": "failed"}, 1)
 
 
 def test_source_that_cannot_be_opened_fails_its_jobs_only(shelf):

@@ -144,6 +144,30 @@ def test_preliminary_becomes_stale_when_its_data_do_not_come(tmp_path, today, ex
     assert "data until 2024-11-01, event window until 2024-11-14" in page
 
 
+def test_what_cannot_be_studied_is_marked_and_no_alarm(tmp_path):
+    failure(tmp_path, "aapl-2024-10-31", "could not be studied: short-estimation")
+    path = tmp_path / "aapl-2024-10-31.failed" / "failed.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "excluded": True}), encoding="utf-8")
+    page = index(tmp_path)
+    assert Rows(page).statuses == ["excluded"]
+    assert "short-estimation" in page
+    assert "attention" not in page
+    assert Rows(index(tmp_path, failures={"aapl-2024-10-31"})).statuses == ["failed"]
+
+
+def test_other_news_shows_its_kind_and_an_unknown_hour(tmp_path):
+    target = report(
+        tmp_path, "meta-2023-02-27-strategy", kind="strategy", fiscal_period=None, **{"class": "no estimate"}
+    )
+    results = json.loads((target / "results.json").read_text())
+    results["plausible"] = [{"day_zero": "2023-02-27"}, {"day_zero": "2023-02-28"}]
+    (target / "results.json").write_text(json.dumps(results), encoding="utf-8")
+    (row,) = Rows(index(tmp_path)).rows
+    assert row[2] == "strategy"
+    assert "hour unknown" in row[1]
+    assert row[7] == ""
+
+
 def test_damaged_report_is_told(tmp_path):
     target = report(tmp_path, "meta-2024-10-30")
     (target / "manifest.json").write_text("{", encoding="utf-8")

@@ -147,6 +147,11 @@ def compare(
     -------
     Comparison
         ``.frame`` for a DataFrame, ``.tidy`` for the numbers, ``.to_latex()``; shows as HTML in Jupyter.
+
+    Raises
+    ------
+    ParameterError
+        If there is nothing to compare, or the digits are negative.
     """
     named = dict(fits) if isinstance(fits, Mapping) else {f"({i})": fit for i, fit in enumerate(fits, start=1)}
     if not named:

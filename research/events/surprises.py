@@ -116,6 +116,10 @@ def surprise_class(surprise: pd.Series, dead_band: float = DEAD_BAND) -> pd.Seri
         Decimals, as :func:`percentage_surprise` returns them.
     dead_band : float, default 0.01
         ``|surprise| < dead_band`` is in line.
+
+    Returns
+    -------
+    Series of str
     """
     _check_dead_band(dead_band)
     classes = np.select(
@@ -254,10 +258,18 @@ def close_before(frame: pd.DataFrame, close: pd.DataFrame, day_zero: pd.Series) 
 
 
 def dispersion_scaled(frame: pd.DataFrame) -> pd.Series:
-    """``(A - median F) / sd(F)`` over analysts; NaN with fewer than three of them or without dispersion.
+    """``(A - median F) / sd(F)`` over analysts.
 
-    Needs ``eps_actual, eps_estimate, eps_estimate_sd, eps_estimate_count``, as
-    :func:`consensus` makes them.
+    Parameters
+    ----------
+    frame : DataFrame
+        With ``eps_actual, eps_estimate, eps_estimate_sd, eps_estimate_count``, as
+        :func:`consensus` makes them.
+
+    Returns
+    -------
+    Series
+        NaN with fewer than three analysts or without dispersion.
     """
     names = ("eps_actual", "eps_estimate", "eps_estimate_sd", "eps_estimate_count")
     require(frame, names, "consensus() makes them from the analysts' single forecasts.")
@@ -266,7 +278,18 @@ def dispersion_scaled(frame: pd.DataFrame) -> pd.Series:
 
 
 def revenue_surprise(frame: pd.DataFrame) -> pd.Series:
-    """``(revenue - estimate) / estimate`` in decimals; NaN unless the estimate is positive."""
+    """Revenue against its estimate, ``(revenue - estimate) / estimate``.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        ``Announcements.frame`` with ``revenue_actual`` and ``revenue_estimate``.
+
+    Returns
+    -------
+    Series
+        Decimals; NaN unless the estimate is positive.
+    """
     require(frame, ("revenue_actual", "revenue_estimate"), "A revenue surprise needs an actual and an estimate.")
     actual, estimate = figures(frame, "revenue_actual", "revenue_estimate")
     return ((actual - estimate) / estimate.where(estimate > 0)).rename("revenue_surprise")

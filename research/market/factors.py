@@ -9,9 +9,6 @@ import pandas as pd
 
 from research.errors import InputError, ParameterError, in_words, nearest, offences
 
-#: Names of French's data library that the models use.
-NAMES = ("Mkt-RF", "SMB", "HML", "RMW", "CMA", "Mom", "RF")
-
 _SPELLINGS = {
     "mkt-rf": "Mkt-RF", "mktrf": "Mkt-RF", "mkt_rf": "Mkt-RF", "smb": "SMB", "hml": "HML", "rmw": "RMW", "cma": "CMA",
     "mom": "Mom", "umd": "Mom", "wml": "Mom", "rf": "RF", "r_f": "RF",
@@ -39,8 +36,13 @@ class FactorReturns:
     others are kept under their own names.
     """
 
+    _frame: pd.DataFrame
+
     def __init__(self, frame: pd.DataFrame) -> None:
-        self._frame = frame
+        object.__setattr__(self, "_frame", frame)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"FactorReturns are immutable; cannot set {name!r}")
 
     @classmethod
     def from_frame(cls, frame: pd.DataFrame, *, units: str = "decimals") -> FactorReturns:

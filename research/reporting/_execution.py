@@ -49,6 +49,9 @@ class Execution:
     lost_kernel : bool
         Whether the failure was the kernel's, so that another attempt may succeed: it died,
         or could not be reached, such as when its port was taken in the meantime.
+    excluded : bool
+        Whether it failed because the study left its announcement out: the same inputs fail the
+        same way.
     """
 
     notebook: Any
@@ -56,6 +59,7 @@ class Execution:
     warnings: str
     log: str
     lost_kernel: bool = False
+    excluded: bool = False
 
 
 def execute(path: Path, parameters: Mapping[str, Any], scratch: Path, timeout: float) -> Execution:
@@ -180,13 +184,14 @@ def _outcome(
     tracebacks = [
         _ANSI.sub("", "\n".join(output.traceback)) for output in _outputs(notebook) if output.output_type == "error"
     ]
+    excluded = failure is None and _first_error(notebook) == errors.ExcludedError.__name__
     failure = failure or _cell_failure(notebook)
     _tidy(notebook, parameters, private)
     parts = [failure or "", *tracebacks, warnings, kernel_log]
     log = "\n\n".join(part.strip() for part in parts if part.strip())
     if failure is not None:
         failure = without_paths(failure, private)
-    return Execution(notebook, failure, warnings, without_paths(log, private) + "\n")
+    return Execution(notebook, failure, warnings, without_paths(log, private) + "\n", excluded=excluded)
 
 
 def _outputs(notebook: Any) -> list[Any]:
@@ -195,6 +200,11 @@ def _outputs(notebook: Any) -> list[Any]:
 
 def _streams(notebook: Any, name: str) -> list[str]:
     return [output.text for output in _outputs(notebook) if output.output_type == "stream" and output.name == name]
+
+
+def _first_error(notebook: Any) -> str | None:
+    """Name of the first error that a cell raised."""
+    return next((str(output.ename) for output in _outputs(notebook) if output.output_type == "error"), None)
 
 
 def _cell_failure(notebook: Any) -> str | None:

@@ -240,7 +240,7 @@ def check_parameters(info: NotebookInfo, given: Mapping[str, Any]) -> dict[str, 
     dict
         In the order of the declaration. A value equal to the default is taken as it is;
         every other one is checked, by type and, for the names that all notebooks share
-        (``ticker tickers peers market event_date window estimation``), by content.
+        (``ticker tickers peers market model event_date window estimation``), by content.
 
     Raises
     ------
@@ -362,11 +362,25 @@ def _check_window(name: str, value: str) -> None:
         )
 
 
+def _check_model(name: str, value: str) -> None:
+    from research.study.models import MODEL_NAMES
+
+    if value not in MODEL_NAMES:
+        raise ParameterError(
+            "unknown expected-return model",
+            parameter=name,
+            value=value,
+            allowed=in_words(MODEL_NAMES),
+            remedy=nearest(value, MODEL_NAMES) or None,
+        )
+
+
 _CHECKS: dict[str, Callable[[str, str], None]] = {
     "ticker": check_ticker,
     "tickers": _check_tickers,
     "peers": _check_tickers,
     "market": check_ticker,
+    "model": _check_model,
     "event_date": check_date,
     "window": _check_window,
     "estimation": _check_window,

@@ -26,6 +26,7 @@ _LIBRARIES = (
     "statsmodels",
     "exchange_calendars",
     "matplotlib",
+    "seaborn",
     "nbconvert",
     "papermill",
 )

@@ -48,6 +48,9 @@ class Task:
         Seconds.
     keep_final : bool
         Whether a final report with the same parameters stays though other inputs changed.
+    watched : bool
+        Whether a watch found it. Nobody asked for this very report, so that an announcement that
+        cannot be studied is told once and then remembered.
     """
 
     slug: str
@@ -55,6 +58,7 @@ class Task:
     parameters: dict[str, Any]
     timeout: float
     keep_final: bool = False
+    watched: bool = False
 
 
 @dataclass(frozen=True)

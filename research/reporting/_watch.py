@@ -7,6 +7,7 @@ reports are made, not what stands in them.
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 import pandas as pd
 
 from research.errors import nearest
+from research.events.calendar import TradingCalendar
 from research.reporting import _changes, site
 from research.reporting._completion import plain
 from research.reporting._parameters import check_parameters
@@ -65,8 +67,8 @@ def look(watch: Watch, today: dt.date, output: Path) -> Found:
     day = pd.Timestamp(today)
     oldest, horizon = day - pd.Timedelta(days=watch.since_days), day + pd.Timedelta(days=watch.ahead_days)
     waiting: list[pd.Timestamp] = []
-    for row in _one_a_day(rows):
-        slug = announcement_slug(row["ticker"], f"{row['announced_on']:%Y-%m-%d}")
+    for row in _one_a_report(rows, watch):
+        slug = announcement_slug(row["ticker"], f"{row['announced_on']:%Y-%m-%d}", row["kind"])
         recent = row["announced_on"] >= oldest
         if row["announced_on"] > day:
             if row["announced_on"] <= horizon:
@@ -77,8 +79,11 @@ def look(watch: Watch, today: dt.date, output: Path) -> Found:
                 waiting.append(row["day_zero"])
         elif recent or _is_preliminary(output / slug):
             given = {**watch.parameters, "ticker": row["ticker"], "event_date": f"{row['announced_on']:%Y-%m-%d}"}
+            if row["kind"] != "earnings" and _tells_kinds(watch):
+                given["kind"] = row["kind"]
             values = check_parameters(watch.info, given)
-            found.tasks.append(Task(slug, watch.info, values, watch.timeout, watch.refresh == "preliminary"))
+            keep = watch.refresh == "preliminary"
+            found.tasks.append(Task(slug, watch.info, values, watch.timeout, keep_final=keep, watched=True))
     if waiting and min(waiting) < day - pd.Timedelta(days=site.LATE):
         found.problems.append(
             f"{watch.where}: the prices of {data.name} end on {data_end:%Y-%m-%d}, and announcements wait for those of "
@@ -105,14 +110,22 @@ def _rows(data: Source, watch: Watch, found: Found) -> pd.DataFrame:
     return frame[(frame["status"] == "ok") & frame["announced_on"].notna()].sort_values(["announced_on", "ticker"])
 
 
-def _one_a_day(rows: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    """Rows of which no two share ticker and date; earnings come before other news of the day.
+def _tells_kinds(watch: Watch) -> bool:
+    """Whether the notebook can be told which of several news of a day is meant."""
+    return any(parameter.name == "kind" for parameter in watch.info.parameters)
 
-    A report is found by ticker and date, and so is its folder.
+
+def _one_a_report(rows: pd.DataFrame, watch: Watch) -> Iterator[dict[str, Any]]:
+    """Rows of which no two would be the same report, by date, ticker and kind, earnings first.
+
+    A report is found by ticker, date and kind, and so is its folder. A notebook without the
+    parameter ``kind`` knows ticker and date alone, so that it gets one row of each day.
     """
-    order = rows.assign(_other=rows["kind"] != "earnings").sort_values("_other", kind="stable")
-    kept = order.drop_duplicates(["ticker", "announced_on"]).sort_values(["announced_on", "ticker"])
-    yield from kept.drop(columns="_other").to_dict("records")
+    wanted = watch.parameters.get("kind")
+    order = rows[rows["kind"] == wanted] if wanted else rows
+    order = order.assign(_other=order["kind"] != "earnings").sort_values(["announced_on", "ticker", "_other", "kind"])
+    same = ["ticker", "announced_on", *(["kind"] if _tells_kinds(watch) else [])]
+    yield from order.drop_duplicates(same).drop(columns="_other").to_dict("records")
 
 
 def _is_preliminary(report: Path) -> bool:
@@ -120,6 +133,12 @@ def _is_preliminary(report: Path) -> bool:
         return False
     manifest = _changes.read_json(report / "manifest.json")
     return isinstance(manifest, dict) and manifest.get("status") == "preliminary"
+
+
+@functools.cache
+def _zone(exchange: str) -> Any:
+    """Time zone of an exchange."""
+    return TradingCalendar(exchange).timezone
 
 
 def _coming(row: dict[str, Any], note: str) -> dict[str, Any]:
@@ -130,7 +149,7 @@ def _coming(row: dict[str, Any], note: str) -> dict[str, Any]:
             "ticker": row["ticker"],
             "kind": row["kind"],
             "announced_on": f"{row['announced_on']:%Y-%m-%d}",
-            "at": f"{at:%H:%M} UTC" if pd.notna(at) else None,
+            "at": f"{at.tz_convert(_zone(str(row['exchange']))):%H:%M %Z}" if pd.notna(at) else None,
             "timing": row["timing"],
             "note": note,
             **{name: row.get(name) for name in _EXPECTED},

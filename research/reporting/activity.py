@@ -105,16 +105,18 @@ def activity_figure(found: pd.DataFrame, ticker: str) -> Picture:
         ax.set_xlabel("trading days relative to day zero")
         ax.set_ylabel(titles[name])
     zero = found.loc[0]
-    parts = [f"U of {words.number(zero['u'])} on day zero"]
+    title = f"{ticker}: squared abnormal return {words.number(zero['u'])} times an ordinary day's"
     if "volume" in shown:
-        parts.append(f"volume {words.number(zero['volume'], 1, signed=True)} sd from its mean")
-    title = f"{ticker}: {words.listing(parts)}"
+        title += f", log volume {words.number(zero['volume'], 1, signed=True)} standard deviations"
     figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=12)
     most = int(found["u"].idxmax()) if found["u"].notna().any() else 0
     alt = f"{title}. Bars by relative day from {days[0]} to {days[-1]}; U is largest on day {most}."
     headings = {"relative_day": "relative day"} | {name: titles[name] for name in shown}
     return Picture(
-        figure, alt, "Dashed: what U is on average on an ordinary day.", behind(found.reset_index(), headings)
+        figure,
+        alt,
+        "Beaver's U: squared abnormal return over the variance of ordinary days. Dashed: its mean on an ordinary day.",
+        behind(found.reset_index(), headings),
     )
 
 

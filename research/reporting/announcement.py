@@ -6,11 +6,13 @@ results to a :class:`Case`; nothing here estimates anything.
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import pandas as pd
 from scipy import stats
 
+from research.errors import NotFoundError
 from research.reporting import words
 from research.reporting.activity import activity, activity_figure, activity_sentence, activity_table
 from research.reporting.background import (
@@ -34,12 +36,11 @@ from research.reporting.evening import (
     marks_table,
     reaction_of,
 )
-from research.reporting.headline import header_cards, headline, own_yardstick, title
+from research.reporting.headline import days_of, header_cards, headline, title, too_few_days
 from research.reporting.hypotheses import Hypothesis, hypotheses, with_earnings_cut
 from research.reporting.tables import (
     Column,
     Fragment,
-    bullets,
     number_column,
     numbered,
     paragraph,
@@ -48,6 +49,8 @@ from research.reporting.tables import (
     table,
 )
 from research.reporting.unknown_hour import reading, readings_table
+from research.study.benchmarks import available_models
+from research.study.models import resolve_model
 from research.study.yardsticks import MIN_EARLIER_DAYS
 
 __all__ = [
@@ -62,9 +65,11 @@ __all__ = [
     "contribution",
     "course_sentence",
     "course_table",
+    "days_of",
     "definitions",
     "estimation_sentence",
     "estimation_table",
+    "factors_of",
     "filter_switch",
     "guidance_note",
     "header_cards",
@@ -75,7 +80,9 @@ __all__ = [
     "legs_table",
     "load_bars",
     "market_bars",
+    "market_of",
     "marks_table",
+    "models_for",
     "own_days_sentence",
     "payload",
     "peers_note",
@@ -88,8 +95,52 @@ __all__ = [
     "timeline_table",
     "timing_sentence",
     "title",
+    "unsplit",
     "with_earnings_cut",
 ]
+
+
+def market_of(source: Any, symbol: str, model: str) -> pd.Series | None:
+    """Market return for a report.
+
+    Parameters
+    ----------
+    source : Source
+    symbol : str
+        Empty for the one that goes with the source. Where the source does not say which that is,
+        its only series is called ``market``, for nobody knows its name; otherwise ``^GSPC``.
+    model : str
+
+    Returns
+    -------
+    Series or None
+        None where the source has no market and the model needs none.
+
+    Raises
+    ------
+    NotFoundError
+        If ``symbol`` is not there, or nothing is and the model needs a market.
+    """
+    if symbol or source.market_symbol:
+        return source.market_returns(symbol or source.market_symbol)
+    with contextlib.suppress(NotFoundError):
+        return source.market_returns("market")
+    try:
+        return source.market_returns("^GSPC")
+    except NotFoundError:
+        if resolve_model(model).needs_market:
+            raise
+        return None
+
+
+def factors_of(source: Any) -> pd.DataFrame | None:
+    """Factor returns of a source; None where it has none."""
+    return source.factors() if "factors" in source.capabilities else None
+
+
+def models_for(factors: pd.DataFrame | None) -> list[str]:
+    """Models that a report compares: the simple ones, and those whose factors are there."""
+    return available_models(factors)
 
 
 def announcement_table(case: Case) -> Fragment:
@@ -98,6 +149,7 @@ def announcement_table(case: Case) -> Fragment:
     if metrics is None:
         return _eps_table(case)
     shown = metrics.reset_index(drop=True)
+    shown["metric"] = shown["metric"].replace({"eps": "EPS"})
     for name in ("metric", "unit", "basis"):
         shown[name] = shown[name].str.replace("_", " ") if name in shown else ""
     shown["difference"] = (shown["actual"] - shown["estimate"]) / shown["estimate"].abs()
@@ -106,33 +158,39 @@ def announcement_table(case: Case) -> Fragment:
     )
     sources = list(dict.fromkeys([*shown["source"].dropna(), *compared.dropna()]))
     shown["sources"] = [_numbers(sources, pair) for pair in zip(shown["source"], compared, strict=True)]
-    shown["vintage"] = (
-        [_vintage(value) for value in shown["estimate_as_of"]] if "estimate_as_of" in shown else "not known"
-    )
+    shown["vintage"] = _vintages(shown)
+    shown["note"] = shown["note"].fillna("") if "note" in shown else ""
     columns: dict[str, Column | str] = {
         "metric": "metric",
         "actual": Column("came", _figure),
         "estimate": Column("compared with", _figure),
-        "unit": "unit",
-        "basis": "comparison",
+        "unit": Column("unit", optional=True),
+        "basis": Column("comparison", optional=True),
         "difference": percent_column("difference", 1),
-        "vintage": "comparison as of",
-        "sources": "sources",
+        "vintage": Column("comparison as of", optional=True),
+        "sources": Column("sources", optional=True),
+        "note": Column("note", optional=True),
     }
-    if "note" in shown and shown["note"].notna().any():
-        columns["note"] = "note"
-        shown["note"] = shown["note"].fillna("")
     main = table(shown, columns, caption="What came, and what it is compared with.")
-    return main + numbered(sources, "Sources, in the order of their numbers")
+    if sources:
+        main += numbered(sources, "Sources, in the order of their numbers")
+    return main if (metrics["metric"] == "eps").any() else main + _eps_table(case)
 
 
 def _numbers(sources: list[str], cited: tuple[Any, ...]) -> str:
-    """Numbers of the cited sources, such as ``1, 3``."""
-    return ", ".join(dict.fromkeys(str(sources.index(source) + 1) for source in cited if pd.notna(source)))
+    """Numbers of the cited sources, such as ``1; 3``."""
+    return "; ".join(dict.fromkeys(str(sources.index(source) + 1) for source in cited if pd.notna(source)))
 
 
 def _figure(value: Any) -> str:
     return words.number(value, 2 if pd.isna(value) or abs(value) < 1000 else 0)
+
+
+def _vintages(shown: pd.DataFrame) -> list[str]:
+    """Dates of the estimates; nothing where none of them is known, which the note below says once."""
+    if "estimate_as_of" not in shown or shown["estimate_as_of"].isna().all():
+        return [""] * len(shown)
+    return [_vintage(value) for value in shown["estimate_as_of"]]
 
 
 def _vintage(value: Any) -> str:
@@ -148,75 +206,79 @@ def _eps_table(case: Case) -> Fragment:
         if pd.notna(actual) or pd.notna(estimate):
             difference = case.this["surprise_pct"] if name == "eps" else (actual - estimate) / abs(estimate)
             rows.append((label, actual, estimate, difference))
-    if not rows and event["kind"] != "earnings":
+    if not rows and event["kind"] != "earnings" and case.metrics is None:
         what = str(event["headline"]) if isinstance(event.get("headline"), str) else f"News of kind {event['kind']}"
         source = f" Source: {event['source']}." if isinstance(event.get("source"), str) else ""
         return paragraph(f"{what}. There are no figures to set against expectations.{source}")
     if not rows:
+        if case.metrics is not None:
+            return paragraph("")
         return paragraph("The source has no figures for this announcement, neither reported nor expected.", "note")
     frame = pd.DataFrame(rows, columns=["metric", "actual", "estimate", "difference"])
     frame["source"] = event.get("estimate_source") if pd.notna(event.get("estimate_source")) else "not stated"
-    frame["vintage"] = _vintage(event.get("estimate_as_of"))
+    frame["vintage"] = _vintage(event["estimate_as_of"]) if pd.notna(event.get("estimate_as_of")) else ""
     columns: dict[str, Column | str] = {
         "metric": "metric",
         "actual": Column("came", _figure),
         "estimate": Column("expected", _figure),
         "difference": percent_column("difference", 1),
         "source": "source of the estimate",
-        "vintage": "as of",
+        "vintage": Column("as of", optional=True),
     }
     return table(frame, columns, caption="What came, and what was expected.")
 
 
 def guidance_note(case: Case) -> Fragment:
     """What the comparison can and cannot carry."""
-    metrics = case.metrics
+    metrics, source = case.metrics, case.event.get("estimate_source")
     texts = []
-    if metrics is not None and "estimate_as_of" in metrics and metrics["estimate_as_of"].isna().any():
+    if metrics is None:
+        if pd.notna(case.event.get("eps_estimate")) and pd.isna(case.event.get("estimate_as_of")):
+            texts.append(
+                "The estimate carries no date: it may have been revised after the announcement, so the difference is "
+                "indicative."
+            )
+        return paragraph(" ".join(texts))
+    dated = metrics["estimate_as_of"].notna() if "estimate_as_of" in metrics else metrics["metric"].isna()
+    if not dated.all():
+        which = "Some" if dated.any() else "None"
         texts.append(
-            "Where the date of an estimate is not known it may have been revised after the announcement; "
-            "read such a difference as indicative."
+            f"{which} of these comparisons {'carry no date' if dated.any() else 'carries a date'}: an estimate may "
+            "have been revised after the announcement, so the differences are indicative."
         )
-    period = case.event.get("estimate_source")
-    if pd.notna(period):
-        texts.append(f"The estimate in the header comes from the vendor table {period}.")
-    return bullets(texts) if texts else paragraph("")
+    if pd.notna(source):
+        texts.append(f"The EPS estimate at the top comes from {source}.")
+    return paragraph(" ".join(texts))
 
 
-def timeline_table(case: Case) -> Fragment:
-    """From the close before to the close of day zero, on the exchange's clock."""
+#: What stands behind the instant of a release, in words.
+_INSTANTS = {
+    "first_reaction_bar": "read off the prices: the first bar that moved",
+    "sec_8k_acceptance": "when the SEC accepted the 8-K, so it came no later",
+    "sec_filing_date": "from the date of the SEC filing",
+}
+
+
+def timeline_table(case: Case, *others: Case) -> Fragment:
+    """From the close before to the close of day zero, on the exchange's clock; of each reading of an unknown hour."""
     position = case.calendar.position(pd.DatetimeIndex([case.day_zero]))[0]
-    before = case.calendar.sessions[position - 1]
-    rows: list[tuple[str, Any, str]] = [
-        (
-            "close before",
-            case.calendar.session_close(before),
-            "the last price that cannot know the news" if not case.reading else f"if the news came {case.reading}",
-        ),
-        (
-            "open of day zero",
-            case.calendar.session_open(case.day_zero),
-            "first auction after the news" if case.timing not in ("dmh", "unknown") else "",
-        ),
-        (
-            "close of day zero",
-            case.calendar.session_close(case.day_zero),
-            "end of the first session that could react",
-        ),
-    ]
+    before = case.calendar.session_close(case.calendar.sessions[position - 1])
+    rows: list[tuple[str, Any, str]] = [("close before", before, "the last price that cannot know the news")]
+    for one in (case, *others):
+        first = "first auction after the news" if one.timing != "dmh" else ""
+        last = "end of the first session that could react"
+        if one.reading:
+            first = last = f"if the news came {one.reading}"
+        rows.append(("open of day zero", one.calendar.session_open(one.day_zero), first))
+        rows.append(("close of day zero", one.calendar.session_close(one.day_zero), last))
     event = case.event
     source = event.get("announced_at_source")
-    how = f"from {str(source).replace('_', ' ')}" if pd.notna(source) else "as given by the source"
+    how = _INSTANTS.get(str(source), f"from {str(source).replace('_', ' ')}") if pd.notna(source) else ""
     if pd.notna(event["announced_at"]):
-        rows.append(("release", event["announced_at"], how))
-    if pd.notna(event.get("sec_accepted_at")):
-        rows.append(
-            (
-                "8-K accepted by the SEC",
-                pd.Timestamp(event["sec_accepted_at"]),
-                "upper bound of the release time",
-            )
-        )
+        rows.append(("release", event["announced_at"], how or "as given by the source"))
+    if pd.notna(event.get("sec_accepted_at")) and source != "sec_8k_acceptance":
+        accepted = pd.Timestamp(event["sec_accepted_at"])
+        rows.append(("8-K accepted by the SEC", accepted, _acceptance(case, accepted)))
     if pd.notna(event.get("call_at")):
         rows.append(("call begins", event["call_at"], ""))
     frame = pd.DataFrame(rows, columns=["what", "at", "note"])
@@ -224,6 +286,24 @@ def timeline_table(case: Case) -> Fragment:
     frame = frame.sort_values("at", kind="stable", ignore_index=True)
     frame["when"] = [f"{at:%a %Y-%m-%d %H:%M %Z}" for at in frame["at"]]
     return table(frame, {"what": "", "when": "when (exchange clock)", "note": "note"})
+
+
+def _acceptance(case: Case, accepted: pd.Timestamp) -> str:
+    """What the acceptance of the 8-K says about the release, which it cannot come before."""
+    day = case.calendar.day_zero(pd.DatetimeIndex([accepted.tz_convert("UTC")]))[0]
+    if accepted.tz_convert(case.zone).tz_localize(None).normalize() < case.event["announced_on"]:
+        same = "with the same day zero" if day == case.day_zero else f"which would make day zero {day:%Y-%m-%d}"
+        return f"on an earlier day than the announcement of the source, {same}"
+    return "the release came no later"
+
+
+#: How exactly the instant of the news is known.
+_PRECISION = {
+    "second": "its instant is known to the second",
+    "minute": "its instant is known to the minute",
+    "session": "the source gives no hour, only the side of the session",
+    "date": "the source gives the date only",
+}
 
 
 def timing_sentence(case: Case) -> Fragment:
@@ -237,7 +317,7 @@ def timing_sentence(case: Case) -> Fragment:
             "after."
         )
     text = (
-        f"Timing {timing} ({words.TIMINGS[timing]}); precision of the instant: {case.event['precision']}. "
+        f"The news came {words.TIMINGS[timing]} ({timing}); {_PRECISION[str(case.event['precision'])]}. "
         f"Day zero is the first session whose close lies after the announcement: {words.date(case.day_zero)}."
     )
     session = case.calendar.sessions[case.calendar.sessions.searchsorted(case.event["announced_on"])]
@@ -258,13 +338,23 @@ def timing_sentence(case: Case) -> Fragment:
     return paragraph(text)
 
 
+def unsplit(case: Case) -> Fragment:
+    """Why the move of day zero cannot be split into legs."""
+    return paragraph(" ".join(case.reaction.notes) or "Day zero cannot be split: an opening price is missing.", "note")
+
+
 def own_days_sentence(case: Case) -> Fragment:
     """The reaction among the company's own, in words."""
     earlier = case.earlier
     if len(earlier) < MIN_EARLIER_DAYS:
-        return paragraph(own_yardstick(case), "note")
+        return paragraph(too_few_days(case), "note")
     same = earlier[earlier["surprise"] == case.this["surprise"]]
-    text = own_yardstick(case)
+    day = case.day
+    text = (
+        f"The typical size (root mean square) of the {len(earlier)} earlier {days_of(case)} is "
+        f"{words.percent(day['rms_own'], 1, signed=False)}; this one is {words.number(day['z_own'], 2, signed=True)} "
+        f"times that."
+    )
     if case.this["surprise"] in ("beat", "miss", "in line") and len(same):
         down = int((same["ar"] < 0).sum())
         named = {"beat": ("beat", "beats"), "miss": ("miss", "misses")}.get(
@@ -335,7 +425,7 @@ def benchmarks_table(frame: pd.DataFrame) -> Fragment:
         "t": number_column("t"),
         "p_value": Column("p", words.p_value),
         "n_observations": Column("estimation days", lambda n: f"{n:.0f}"),
-        "note": "note",
+        "note": Column("note", optional=True),
     }
     return table(frame, columns)
 

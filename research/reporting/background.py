@@ -7,8 +7,10 @@ from typing import Any
 import pandas as pd
 
 from research.analysis.spillover import peer_days
+from research.events.surprises import FLOOR
 from research.reporting import words
 from research.reporting.case import Case
+from research.reporting.samples import choice_sentence, source_facts
 from research.reporting.tables import (
     Column,
     Fragment,
@@ -69,7 +71,7 @@ def estimation_sentence(case: Case) -> Fragment:
         f"Estimation window {window['estimation_start']:%Y-%m-%d} to {window['estimation_end']:%Y-%m-%d}: "
         f"{words.count(int(window['n_observations']), 'day')} used, {window['n_cut']} cut around "
         f"{words.count(int(window['n_other_announcements']), 'other announcement')}, "
-        f"{window['n_missing']} without a price."
+        f"{window['n_missing']} without data."
     )
     if window["other_in_window"]:
         day = window["other_in_window"]
@@ -131,7 +133,7 @@ def same_day_table(case: Case) -> Fragment:
         "timing": "timing",
         "ar": percent_column("day-zero AR"),
         "t": number_column("t"),
-        "note": "note",
+        "note": Column("note", optional=True),
     }
     return table(
         frame,
@@ -169,13 +171,17 @@ def definitions(case: Case) -> Fragment:
     settings = case.results.settings
     return facts(
         {
+            "EPS surprise": f"actual less estimate over the size of the estimate, taken as at least {FLOOR:.2f} "
+            "a share; the vendor's own percentage comes first where it gives one",
             "day zero": "first session whose close lies strictly after the announcement",
             "abnormal return (AR)": f"return minus what the model expects; model: {case.results.model.definition}",
-            "estimation window": f"trading days {settings.estimation[0]} to {settings.estimation[1]}; "
-            f"days -1 to +1 around the firm's other announcements: {settings.other_announcements}",
+            "estimation window": f"trading days {words.number(settings.estimation[0], 0)} to "
+            f"{words.number(settings.estimation[1], 0)}; days \N{MINUS SIGN}1 to +1 around the firm's other "
+            f"announcements: {settings.other_announcements}",
             "standard error": "residual standard deviation with the full forecast-error correction "
             "(Patell 1976; Campbell, Lo and MacKinlay 1997)",
-            "t against ordinary days": "AR over its standard error, Student with M - k degrees of freedom",
+            "t against ordinary days": "AR over its standard error, Student with M \N{MINUS SIGN} k degrees of freedom "
+            "(days used less coefficients)",
             "z against own earnings days": "AR over the root mean square of the firm's earlier day-zero ARs, "
             f"at least {MIN_EARLIER_DAYS} of them",
             "rank": "by absolute size among the earlier days and this one; 1 is the largest move",
@@ -200,11 +206,8 @@ def definitions(case: Case) -> Fragment:
 
 def provenance(case: Case, source: Any) -> Fragment:
     """Where the numbers come from."""
-    prints = source.fingerprint()
     event = case.event
     items = {
-        "source": source.name,
-        "content hash of the source": prints["sha256"],
         "announcement instant from": str(event["announced_at_source"]).replace("_", " ")
         if pd.notna(event.get("announced_at_source"))
         else "the source, unstated",
@@ -214,8 +217,5 @@ def provenance(case: Case, source: Any) -> Fragment:
     if pd.notna(event.get("announced_at_note")):
         items["why that instant"] = str(event["announced_at_note"])
     if source.name == "sample":
-        items["how the sample was chosen"] = (
-            "by hand: large companies that survived to the end; averages over it do not describe the market as a whole"
-        )
         items["market return"] = "S&P 500 price index, without dividends"
-    return facts(items)
+    return source_facts(source, {**items, "how the companies were chosen": choice_sentence(source.name)})

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from research.analysis.reaction import Reaction
+from research.errors import ParameterError
 from research.events.announcements import Announcements
 from research.events.calendar import TradingCalendar
 from research.events.surprises import percentage_surprise, surprise_class
@@ -45,6 +46,16 @@ class Case:
     calendar: TradingCalendar
     reading: str = ""
     stricter: EventStudyResults | None = None
+
+    def __post_init__(self) -> None:
+        first, last = self.results.settings.window
+        if not first <= 0 <= last:
+            raise ParameterError(
+                "the report is about day zero, which this event window leaves out",
+                parameter="window",
+                value=f"{first},{last}",
+                allowed="first day <= 0 <= last day",
+            )
 
     @property
     def ticker(self) -> str:
@@ -194,14 +205,16 @@ def payload(case: Case, *others: Case, windows: list[tuple[int, int]] | None = N
             "n_cut": window["n_cut"],
             "other_announcements": results.settings.other_announcements,
         },
-        "parameters": {name: one.get(name) for name in ("alpha", "beta", "sigma")},
+        "parameters": {
+            name: one.get(name) for name in dict.fromkeys(["alpha", "beta", *results.model.slope_names, "sigma"])
+        },
         "windows": [
             {"start": w[0], "end": w[1], **results.car(*w).iloc[i][["car", "se", "t", "p_value"]].to_dict()}
             for w in family
         ],
         "earnings_day": {
             "z": case.day["z_own"],
-            "rank": case.day["rank_own"],
+            "rank": int(case.day["rank_own"]) if n and pd.notna(case.day["rank_own"]) else None,
             "n": n,
             "rank_by": "absolute size, 1 = largest, among the n earlier days and this one",
         },

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from research.errors import ReportError
-from research.reporting import _notes
+from research.reporting import _formulas, _notes
 from research.reporting._completion import RESULTS_TYPE
 
 _TEMPLATES = Path(__file__).with_name("templates")
@@ -117,7 +117,10 @@ def _exporter() -> Any:
 def _markdown(escape: bool) -> Any:
     import mistune
 
-    return mistune.create_markdown(escape=escape, plugins=["table", "footnotes", "strikethrough", "def_list"])
+    plugins: list[Any] = ["table", "footnotes", "strikethrough", "def_list"]
+    if not escape:  # LaTeX in data shows as the text it is
+        plugins.append(_formulas.formulas)
+    return mistune.create_markdown(escape=escape, plugins=plugins)
 
 
 def _cell_markdown(source: str, position: int) -> str:

@@ -56,16 +56,18 @@ __all__ = [
 FAILED_FILES = ("failed-notebook.ipynb", "failed.log", "failed.json")
 
 
-def announcement_slug(ticker: str, event_date: str) -> str:
+def announcement_slug(ticker: str, event_date: str, kind: str = "earnings") -> str:
     """Folder name of an announcement's report, such as ``meta-2024-10-30``.
 
-    Characters that do not belong into a folder name are spelt as ``_`` and their
-    hexadecimal code, so that two tickers never share a folder for that reason.
+    News of another kind than earnings has its kind at the end, such as ``meta-2023-02-27-strategy``,
+    so that it and earnings of the same day each have their report. Characters that do not belong
+    into a folder name are spelt as ``_`` and their hexadecimal code, so that two tickers never
+    share a folder for that reason.
     """
     check_ticker("ticker", ticker)
     check_date("event_date", event_date)
     safe = re.sub(r"[^a-z0-9.-]", lambda found: f"_{ord(found[0]):02x}", ticker.lower())
-    return f"{safe}-{event_date}"
+    return f"{safe}-{event_date}" + ("" if kind == "earnings" else f"-{kind}")
 
 
 def input_hash(info: NotebookInfo, parameters: Mapping[str, Any]) -> str:
@@ -264,15 +266,22 @@ def _notebook_text(notebook: Any) -> str:
 def _failure(attempt: _Attempt, execution: Execution, reason: str) -> ReportError:
     """Error that says why, with the failed notebook kept beside the report if the disk takes it."""
     log = execution.log if execution.failure is not None else f"{reason}\n\n{execution.log}"
-    remedy = keep_failure(attempt.failed, attempt.manifest, reason, log, _notebook_text(execution.notebook))
+    notebook = _notebook_text(execution.notebook)
+    remedy = keep_failure(attempt.failed, attempt.manifest, reason, log, notebook, excluded=execution.excluded)
     return ReportError(f"notebook {attempt.info.name}: {reason.rstrip('.')}", remedy=remedy)
 
 
-def keep_failure(failed: Path, manifest: Mapping[str, Any], reason: str, log: str, notebook: str | None) -> str:
-    """Put what a failed attempt left beside its report; a sentence that says where it is."""
+def keep_failure(
+    failed: Path, manifest: Mapping[str, Any], reason: str, log: str, notebook: str | None, *, excluded: bool = False
+) -> str:
+    """Put what a failed attempt left beside its report; a sentence that says where it is.
+
+    ``excluded`` goes into its record: the study left the announcement out, and will again on the same inputs.
+    """
     private = private_paths(failed.parent.absolute())
     reason, log = (without_paths(text, private) for text in (reason, log))
     record = {**{name: manifest[name] for name in ("notebook", "parameters", "input_hash")}, "reason": reason}
+    record["excluded"] = excluded
     contents = dict(zip(FAILED_FILES, (notebook, log, _json(record, in_order=True)), strict=True))
     try:
         _publishing.publish({name: text for name, text in contents.items() if text is not None}, failed)

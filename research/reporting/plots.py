@@ -195,7 +195,7 @@ def event_path(path: pd.DataFrame, ticker: str) -> Picture:
 
 
 @_styled
-def own_days(table: pd.DataFrame, this: pd.Series, ticker: str) -> Picture:
+def own_days(table: pd.DataFrame, this: pd.Series, ticker: str, days: str = "earnings days") -> Picture:
     """Strip of a firm's day-zero abnormal returns, beats and misses told apart, this one marked.
 
     Parameters
@@ -204,6 +204,9 @@ def own_days(table: pd.DataFrame, this: pd.Series, ticker: str) -> Picture:
         Earlier days: ``day_zero, ar, surprise`` (``beat``, ``in line``, ``miss`` or ``no estimate``).
     this : Series
         The same for the event of the report.
+    ticker : str
+    days : str
+        What such days are called.
     """
     figure, ax = _canvas(9, 3.1)
     rows = [name for name in _SURPRISES if (table["surprise"] == name).any() or this["surprise"] == name]
@@ -241,7 +244,7 @@ def own_days(table: pd.DataFrame, this: pd.Series, ticker: str) -> Picture:
     ax.set_xlabel("abnormal return on day zero, per cent")
     _percent_axis(ax.xaxis)
     larger = int((table["ar"].abs() > abs(this["ar"])).sum())
-    ax.set_title(f"{larger} of {ticker}'s {len(table)} earlier earnings days moved it more than this one")
+    ax.set_title(f"{larger} of {ticker}'s {len(table)} earlier {days} moved it more than this one")
     alt = (
         f"Strip of {len(table)} earlier day-zero abnormal returns of {ticker}, from "
         f"{words.percent(table['ar'].min())} to {words.percent(table['ar'].max())}, in rows by earnings surprise. "
@@ -272,18 +275,13 @@ def side_by_side(table: pd.DataFrame, ticker: str) -> Picture:
     values, low, high = (100 * table[name].to_numpy() for name in ("ar", "low", "high"))
     ax.hlines(position, low, high, color=BLUE, linewidth=2.2, alpha=0.6)
     ax.scatter(values, position, color=BLUE, s=46, zorder=3)
-    for y, value, right in zip(position, values, high, strict=True):
-        ax.annotate(
-            words.number(value, 2, signed=True),
-            (right, y),
-            xytext=(6, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=9,
-        )
+    for y, value in zip(position, values, strict=True):  # above its point, where no line can cross it
+        text = words.number(value, 2, signed=True)
+        ax.annotate(text, (value, y), xytext=(0, 7), textcoords="offset points", ha="center", fontsize=9)
     ax.axvline(0, color=MUTED, linewidth=0.8)
     ax.set_yticks(position, table["label"])
-    ax.margins(x=0.12, y=0.12)
+    ax.margins(x=0.06)
+    ax.set_ylim(-0.5, len(table) - 0.35)
     ax.set_xlabel("abnormal return on day zero, per cent, with 95% interval")
     _percent_axis(ax.xaxis)
     rejecting = int(((table["low"] > 0) | (table["high"] < 0)).sum())
@@ -327,6 +325,7 @@ def residual_check(estimation: pd.DataFrame, ticker: str) -> Picture:
         f"Residuals of {ticker}'s estimation window; {outside} of {len(residuals)} beyond two standard deviations; "
         f"{len(cut)} days cut."
     )
-    caption = "Shaded: days -1 to +1 around the firm's other announcements, left out of the estimation."
+    shaded = "Shaded: days \N{MINUS SIGN}1 to +1 around the firm's other announcements, left out of the estimation."
+    caption = shaded if len(cut) else "No day was left out of the estimation."
     headings = {"session": "session", "residual": "residual, %", "cut": "cut"}
     return Picture(figure, alt, caption, behind(estimation.rename_axis("session").reset_index(), headings))

@@ -27,10 +27,22 @@ from research.reporting._publishing import sweep
 from research.reporting._schedule import ANNOUNCEMENT, NotebookJob, Schedule, Task, Watch, read_schedule
 from research.reporting._workers import Ended, run_side_by_side
 
-__all__ = ["NotebookJob", "Outcome", "Rerun", "Schedule", "Watch", "default_workers", "read_schedule", "rerun"]
+__all__ = [
+    "OUTCOMES",
+    "NotebookJob",
+    "Outcome",
+    "Rerun",
+    "Schedule",
+    "Watch",
+    "default_workers",
+    "read_schedule",
+    "rerun",
+]
 
 _FILES = ("report.html", "notebook.ipynb", "results.json", "manifest.json")
 _SNAPSHOT = "snapshot:"
+#: What can become of a report, in the order in which it is counted.
+OUTCOMES = ("published", "unchanged", "kept", "failed", "excluded")
 Tell = Callable[[str], None]
 Advance = Callable[[int, int], None]
 
@@ -44,13 +56,14 @@ class Outcome:
     slug : str
     outcome : str
         ``published``; ``unchanged``: same inputs as before; ``kept``: final, and left alone
-        though other data came; ``failed``.
+        though other data came; ``failed``; ``excluded``: a watched announcement that cannot be
+        studied, for the reason for which an earlier run failed.
     report : str or None
         Path of ``report.html``, of an earlier version after a failure; None without one.
     status : str or None
         ``final`` or ``preliminary``, of the report that is there.
     message : str
-        Why it failed.
+        Why it failed, or cannot be studied.
     """
 
     slug: str
@@ -80,7 +93,7 @@ class Rerun:
 
     @property
     def exit_code(self) -> int:
-        """0 all well, 1 something failed."""
+        """0 all well, 1 something failed; what is known to be impossible to study is no failure."""
         return int(bool(self.problems) or any(one.outcome == "failed" for one in self.outcomes))
 
     def count(self, outcome: str) -> int:
@@ -89,10 +102,9 @@ class Rerun:
 
     def as_dict(self) -> dict[str, Any]:
         """Everything in plain types, for machines."""
-        kinds = ("published", "unchanged", "kept", "failed")
         return {
             "exit_code": self.exit_code,
-            "counts": {kind: self.count(kind) for kind in kinds},
+            "counts": {kind: self.count(kind) for kind in OUTCOMES},
             "reports": [asdict(one) for one in self.outcomes],
             "problems": list(self.problems),
             "index": self.index,
@@ -183,6 +195,7 @@ class _Plan:
         self.tasks: dict[str, Task] = {}
         self.coming: list[dict[str, Any]] = []
         self.problems: list[str] = []
+        self.remembered: dict[str, str] = {}
         self._fingerprints: dict[str | None, Any] = {}
         self._pins: dict[str, str] = {}
 
@@ -213,7 +226,9 @@ class _Plan:
         manifest = _provenance.manifest(task.info, task.parameters, self._fingerprint(task.parameters.get("source")))
         self.manifests[task.slug], self.tasks[task.slug] = manifest, task
         standing = _standing(self.output, task.slug)
-        self.outcomes[task.slug] = replace(standing, outcome=self._decision(task, manifest))
+        outcome = self._decision(task, manifest)
+        message = self.remembered[task.slug] if outcome == "excluded" else ""
+        self.outcomes[task.slug] = replace(standing, outcome=outcome, message=message)
 
     def _pin(self, source: str) -> str:
         """``source`` as it stands now, for all reports of this run: fetched data by the name of their snapshot."""
@@ -237,7 +252,13 @@ class _Plan:
         target = self.output / task.slug
         there = _changes.read_json(target / "manifest.json")
         whole = isinstance(there, dict) and all((target / name).is_file() for name in _FILES)
-        if self.force or not whole or target.with_name(task.slug + FAILED).exists():
+        failed = target.with_name(task.slug + FAILED)
+        known = _exclusion(failed) if task.watched else None
+        if known is not None:
+            self.remembered[task.slug] = str(known["reason"])
+            if not self.force and known.get("input_hash") == manifest["input_hash"]:
+                return "excluded"
+        if self.force or not whole or failed.exists():
             return "due"
         if there.get("input_hash") == manifest["input_hash"]:
             return "unchanged"
@@ -257,11 +278,15 @@ def _make(plan: _Plan, workers: int, tell: Tell, advance: Advance) -> None:
         nonlocal done
         done += 1
         slug, message = end.task.slug, end.failure or ""
+        failed = (plan.output / slug).with_name(slug + FAILED)
         if end.log is not None:  # its process could not keep a log by itself
-            failed = (plan.output / slug).with_name(slug + FAILED)
             kept = notebooks.keep_failure(failed, plan.manifests[slug], message, f"{message}\n\n{end.log}\n", None)
             message = f"{message}. {kept}"
         outcome = "failed" if end.failure is not None else "published"
+        if outcome == "failed" and slug in plan.remembered:  # other inputs, but is it the same reason?
+            found = _exclusion(failed)
+            if found is not None and found["reason"] == plan.remembered[slug]:
+                outcome, message = "excluded", plan.remembered[slug]
         plan.outcomes[slug] = replace(_standing(plan.output, slug), outcome=outcome, message=message)
         tell(f"{slug}: {outcome}" + (f": {message}" if message else ""))
         advance(done, len(due))
@@ -273,6 +298,13 @@ def _make(plan: _Plan, workers: int, tell: Tell, advance: Advance) -> None:
         plan.problems.append(reason)
         for slug in [slug for slug, one in plan.outcomes.items() if one.outcome == "due"]:
             plan.outcomes[slug] = replace(plan.outcomes[slug], outcome="failed", message=reason)
+
+
+def _exclusion(failed: Path) -> dict[str, Any] | None:
+    """Record of a failed attempt whose announcement the study left out; None for any other."""
+    record = _changes.read_json(failed / "failed.json")
+    excluded = isinstance(record, dict) and record.get("excluded") is True and isinstance(record.get("reason"), str)
+    return record if excluded else None
 
 
 def _lasting(manifest: dict[str, Any]) -> dict[str, Any]:
@@ -302,7 +334,7 @@ def _task(job: NotebookJob) -> Task:
         known = open_source(values["source"]).news()
         event = known.find(values["ticker"], values["event_date"], kind=values.get("kind") or None)
         values = {**values, "event_date": f"{event['announced_on']:%Y-%m-%d}"}
-        slug = notebooks.announcement_slug(values["ticker"], values["event_date"])
+        slug = notebooks.announcement_slug(values["ticker"], values["event_date"], event["kind"])
         return Task(slug, job.info, values, job.timeout)
     named = {**values, "source": _provenance.portable_source(values["source"])} if "source" in values else values
     digest = hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()[:10]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pandas as pd
 
 from research.errors import NotFoundError, ParameterError
@@ -90,15 +93,18 @@ def choice(source_name: str) -> Fragment:
     return paragraph(choice_sentence(source_name), "note")
 
 
-def provenance(results: EventStudyResults, source: object, seed: int = 0, draws: int = 0) -> Fragment:
+def source_facts(source: Any, others: Mapping[str, str]) -> Fragment:
+    """Name and content hash of a source, and what else the numbers rest on."""
+    return facts({"source": source.name, "content hash of the source": source.fingerprint()["sha256"], **others})
+
+
+def provenance(results: EventStudyResults, source: Any, seed: int = 0, draws: int = 0) -> Fragment:
     """Where the numbers come from, and what made the random ones repeatable."""
-    prints = source.fingerprint()  # type: ignore[attr-defined]
     settings = results.settings
     events = results.events
-    return facts(
+    return source_facts(
+        source,
         {
-            "source": str(source.name),  # type: ignore[attr-defined]
-            "content hash of the source": prints["sha256"],
             "model": f"{results.model.name}: {results.model.definition}",
             "market": results.market_name or "none",
             "event window": f"[{settings.window[0]}, {settings.window[1]}]",
@@ -108,5 +114,5 @@ def provenance(results: EventStudyResults, source: object, seed: int = 0, draws:
             if len(events)
             else "none",
             "random draws": f"{draws:,}, seed {seed}" if draws else "none",
-        }
+        },
     )

@@ -34,7 +34,7 @@ LATE = 4
 _FEED_ENTRIES = 50
 _TEMPLATES = Path(__file__).with_name("templates")
 #: Order in which the index puts what needs attention first.
-STATUSES = ("failed", "stale", "preliminary", "final")
+STATUSES = ("failed", "stale", "excluded", "preliminary", "final")
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Entry:
     name : str
         Ticker, or the notebook's name.
     period : str
-        Fiscal period, or what tells this report of a notebook from another.
+        Fiscal period, or the kind of news that is no earnings.
     date : str
         Day of the announcement, ISO; empty for a report on no announcement.
     move, abnormal_return, t : float or None
@@ -57,7 +57,7 @@ class Entry:
     status : str
         One of :data:`STATUSES`.
     detail : str
-        Why it is not final.
+        Why it is not final, or what to bear in mind.
     built_on : str or None
         Day on which this version was first seen, ISO; None where no report stands.
     input_hash : str
@@ -169,21 +169,24 @@ def _entry(folder: Path, failed: Path | None, failing: bool, seen: Any, today: d
     known = isinstance(seen, list) and len(seen) == 2 and seen[0] == input_hash
     status, detail = _status(manifest, there, today)
     if failed is not None or failing:
-        status = "failed"
+        status = "excluded" if attempt.get("excluded") is True and not failing else "failed"
         detail = str(attempt.get("reason") or "the last attempt failed and left no log")
         detail += " (the report is an earlier one)" if there else ""
+    elif results.get("plausible"):
+        detail = "; ".join(filter(None, [detail, "hour unknown: figures of the first session that may have reacted"]))
     facts = {**(results.get("event") or {}), **(inputs.get("announcement") or {})}
     given = manifest.get("parameters") or attempt.get("parameters") or {}
     day = results.get("day_zero") or {}
+    other = str(facts.get("kind") or given.get("kind") or "earnings").replace("earnings", "")
     return Entry(
         slug=folder.name,
         name=str(facts.get("ticker") or given.get("ticker") or manifest.get("notebook") or folder.name),
-        period=str(facts.get("fiscal_period") or ""),
+        period=str(facts.get("fiscal_period") or other),
         date=str(facts.get("announced_on") or given.get("event_date") or "")[:10],
         move=_number(day, "return"),
         abnormal_return=_number(day, "abnormal_return"),
         t=_number(day, "t"),
-        surprise=str(facts.get("class") or ""),
+        surprise="" if other else str(facts.get("class") or ""),
         status=status,
         detail=detail,
         built_on=(str(seen[1]) if known else today.isoformat()) if there else None,

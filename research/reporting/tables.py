@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -39,10 +40,21 @@ class Column:
         Heading, with the unit where there is one.
     show : callable, optional
         Turns a cell into text; numbers shown by one are aligned right.
+    optional : bool, default False
+        Left out of a table in which none of its cells has anything to show.
     """
 
     title: str
     show: Callable[[Any], str] | None = None
+    optional: bool = False
+
+
+#: What a cell holds that has nothing to show.
+_NOTHING = ("", "–")
+#: Texts of a table up to this length stay on one line.
+_SHORT = 14
+#: What a line break must not tear apart: dates, and a statistic from its value.
+_TOGETHER = re.compile(r"\b\d{4}-\d{2}-\d{2}\b|\b[tpz] (?:&lt;|[\u2212+])?\d[\d.]*")
 
 
 def percent_column(title: str, digits: int = 2) -> Column:
@@ -61,14 +73,26 @@ def number_column(title: str, digits: int = 2) -> Column:
 
 
 def paragraph(text: str, kind: str = "") -> Fragment:
-    """A paragraph of plain text; ``kind`` is a CSS class such as ``verdict``, ``note`` or ``warn``."""
+    """A paragraph of plain text, nothing for no text; ``kind`` is a CSS class: ``verdict``, ``note`` or ``warn``."""
+    if not text:
+        return Fragment("", "")
     attribute = f' class="{html.escape(kind)}"' if kind else ""
-    return Fragment(f"<p{attribute}>{html.escape(text)}</p>", text)
+    return Fragment(f"<p{attribute}>{_prose(text)}</p>", text)
 
 
 def heading(text: str) -> Fragment:
     """The main heading of a report."""
-    return Fragment(f"<h1>{html.escape(text)}</h1>", text)
+    return Fragment(f"<h1>{_prose(text)}</h1>", text)
+
+
+def subheading(text: str) -> Fragment:
+    """A heading inside a section."""
+    return Fragment(f"<h3>{_prose(text)}</h3>", text)
+
+
+def _prose(text: str) -> str:
+    """Escaped text in which dates and values do not break across lines."""
+    return _TOGETHER.sub(lambda found: f'<span class="keep">{found[0]}</span>', html.escape(text))
 
 
 def numbered(items: Sequence[str], summary: str) -> Fragment:
@@ -80,7 +104,7 @@ def numbered(items: Sequence[str], summary: str) -> Fragment:
 
 def bullets(items: Sequence[str]) -> Fragment:
     """A list of plain texts."""
-    markup = "".join(f"<li>{html.escape(item)}</li>" for item in items)
+    markup = "".join(f"<li>{_prose(item)}</li>" for item in items)
     return Fragment(f"<ul>{markup}</ul>", "\n".join(f"- {item}" for item in items))
 
 
@@ -118,20 +142,21 @@ def table(
     """
     chosen = columns or {name: str(name) for name in frame.columns}
     shown = {name: entry if isinstance(entry, Column) else Column(entry) for name, entry in chosen.items()}
+    cells = [{name: _cell(row[name], entry) for name, entry in shown.items()} for _, row in frame.iterrows()]
+    for name in [name for name, entry in shown.items() if entry.optional]:
+        if all(line[name] in _NOTHING for line in cells):
+            del shown[name]
     numeric = {name for name, entry in shown.items() if entry.show or pd.api.types.is_numeric_dtype(frame[name])}
     head = "".join(
         f'<th scope="col"{_class("num" if name in numeric else "")}>{html.escape(entry.title)}</th>'
         for name, entry in shown.items()
     )
     lines, texts = [], []
-    for _, row in frame.iterrows():
-        cells = {name: _cell(row[name], entry) for name, entry in shown.items()}
+    for line, (_, row) in zip(cells, frame.iterrows(), strict=True):
         marked = _class("this" if mark is not None and mark(row) else "")
-        body = "".join(
-            f"<td{_class('num' if name in numeric else '')}>{html.escape(cell)}</td>" for name, cell in cells.items()
-        )
+        body = "".join(f"<td{_kind(line[name], name in numeric)}>{html.escape(line[name])}</td>" for name in shown)
         lines.append(f"<tr{marked}>{body}</tr>")
-        texts.append(" | ".join(cells.values()))
+        texts.append(" | ".join(line[name] for name in shown))
     title = f"<caption>{html.escape(caption)}</caption>" if caption else ""
     markup = f'<table class="data">{title}<thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table>'
     heading = " | ".join(entry.title for entry in shown.values())
@@ -148,6 +173,12 @@ def details(summary: str, content: Fragment) -> Fragment:
     """A fragment folded behind its summary line."""
     markup = f"<details><summary>{html.escape(summary)}</summary>{content.markup}</details>"
     return Fragment(markup, f"{summary}\n{content.text}")
+
+
+def _kind(cell: str, numeric: bool) -> str:
+    """Class of a cell: a number, or a text that could break and is too short for two lines."""
+    breaks = (" " in cell or "-" in cell) and len(cell) <= _SHORT
+    return _class("num" if numeric else "keep" if breaks else "")
 
 
 def _class(name: str) -> str:

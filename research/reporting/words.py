@@ -20,6 +20,16 @@ TIMINGS = {
     "unknown": "at an unknown hour",
 }
 
+#: Names of common indices by their symbol.
+INDICES = {
+    "market": "market",
+    "^DJI": "Dow Jones Industrial Average",
+    "^GSPC": "S&P 500",
+    "^IXIC": "Nasdaq Composite",
+    "^NDX": "Nasdaq 100",
+    "^RUT": "Russell 2000",
+}
+
 
 def number(value: Any, digits: int = 2, *, signed: bool = False) -> str:
     """A number with a typographic minus and thousands separators; a dash where there is none."""
@@ -43,6 +53,11 @@ def p_value(value: Any) -> str:
     if value is None or pd.isna(value):
         return "–"
     return "<0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def market(symbol: str | None) -> str:
+    """Name of a market in a sentence: ``the S&P 500`` for ``^GSPC``, other symbols as they are."""
+    return f"the {INDICES[symbol]}" if symbol in INDICES else symbol or "no market"
 
 
 def date(value: pd.Timestamp) -> str:

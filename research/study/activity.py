@@ -138,6 +138,11 @@ def average_volume(volume: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame indexed by relative day
         ``mean, se, t, p_value, n_events``; independent events are assumed.
+
+    Raises
+    ------
+    ParameterError
+        If the table has no relative days.
     """
     if volume.shape[1] == 0:
         raise ParameterError("no relative days", parameter="volume")

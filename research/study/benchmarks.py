@@ -12,12 +12,16 @@ from scipy import stats
 from research.errors import NotFoundError, ParameterError, in_words
 from research.events.announcements import Announcements
 from research.events.calendar import TradingCalendar
-from research.study.models import resolve_model
+from research.market.factors import FactorReturns
+from research.study.models import FactorModel, resolve_model
 from research.study.results import EventStudyResults
 from research.study.study import EventStudy
 
 #: A peer that announces itself within this many sessions of day zero is no benchmark.
 NEIGHBOURHOOD = 1
+#: Models compared side by side whatever there is; and those that want factor returns.
+PLAIN_MODELS = ("market", "market-adjusted", "mean-adjusted")
+FACTOR_MODELS = ("capm", "ff3", "carhart", "ff5", "ff6")
 
 
 def clean_peers(
@@ -42,7 +46,7 @@ def clean_peers(
     day_zero : Timestamp
         A session of ``calendar``.
     candidates : iterable of str, optional
-        By default every column of ``returns``.
+        Columns of ``returns``; by default all of them.
 
     Returns
     -------
@@ -53,7 +57,11 @@ def clean_peers(
     ------
     InputError
         If ``day_zero`` is no session.
+    NotFoundError
+        For candidates without any return; all of them are named.
     """
+    pool = list(returns.columns) if candidates is None else list(dict.fromkeys(candidates))
+    _require_returns(pool, returns, "candidates")
     position = int(calendar.position([day_zero])[0])
     near = calendar.sessions[max(position - NEIGHBOURHOOD, 0) : position + NEIGHBOURHOOD + 1]
     busy: set[str] = set()
@@ -61,8 +69,16 @@ def clean_peers(
         timed = announcements.timed(unknown_timing=policy)
         busy |= set(announcements.frame.loc[timed["day_zero"].isin(near), "ticker"])
     present = returns.columns[returns.loc[day_zero].notna()] if day_zero in returns.index else pd.Index([])
-    pool = list(returns.columns) if candidates is None else list(candidates)
     return [name for name in pool if name != ticker and name in present and name not in busy]
+
+
+def _require_returns(names: list[str], returns: pd.DataFrame, parameter: str) -> None:
+    """Refuse names that are no column, all of them in one error."""
+    unknown = [name for name in names if name not in returns.columns]
+    if unknown:
+        raise NotFoundError(
+            "no returns of " + in_words(unknown), parameter=parameter, allowed=in_words(returns.columns)
+        )
 
 
 def equal_weighted(returns: pd.DataFrame, members: Iterable[str], name: str = "peers") -> pd.Series:
@@ -78,14 +94,34 @@ def equal_weighted(returns: pd.DataFrame, members: Iterable[str], name: str = "p
         For members that are no column of ``returns``; all of them are named.
     """
     chosen = [members] if isinstance(members, str) else list(members)
-    unknown = [one for one in chosen if one not in returns.columns]
-    if unknown:
-        raise NotFoundError(
-            "no returns of " + in_words(unknown), parameter="members", allowed=in_words(returns.columns, 10)
-        )
+    _require_returns(chosen, returns, "members")
     part = returns[chosen]
     values = part.to_numpy()
     return pd.Series(values.mean(axis=1) if values.shape[1] else np.nan, index=part.index, name=name)
+
+
+def available_models(factors: pd.DataFrame | None = None) -> list[str]:
+    """Models that need nothing but the return, a market, and the factors that are there.
+
+    Parameters
+    ----------
+    factors : DataFrame, optional
+        Factor returns with French's names.
+
+    Returns
+    -------
+    list of str
+        ``market``, ``market-adjusted`` and ``mean-adjusted``; then those of ``capm``, ``ff3``,
+        ``carhart``, ``ff5`` and ``ff6`` whose factors and risk-free rate are all there.
+    """
+    names = set() if factors is None else set(FactorReturns.from_frame(factors).names)
+    found = [*PLAIN_MODELS]
+    for name in FACTOR_MODELS:
+        model = resolve_model(name)
+        needed = model.columns if isinstance(model, FactorModel) else ("Mkt-RF",)
+        if {"RF", *needed} <= names:
+            found.append(name)
+    return found
 
 
 def side_by_side(
@@ -93,7 +129,7 @@ def side_by_side(
     announcements: Announcements,
     returns: pd.DataFrame,
     benchmarks: Mapping[str, pd.Series],
-    models: Iterable[str] = ("market", "market-adjusted", "mean-adjusted"),
+    models: Iterable[str] = PLAIN_MODELS,
     **choices: Any,
 ) -> pd.DataFrame:
     """Day zero of one event under every model and benchmark, since the choice can change a verdict.
@@ -104,6 +140,8 @@ def side_by_side(
         An event of ``announcements``; the others of its firm are cut from the estimation window.
     benchmarks : mapping of label to Series
         Market returns to compare with. Models that use none appear once.
+    models : iterable of str
+        See :func:`available_models`; factor models want ``factors=`` among the choices.
     **choices
         Passed to :class:`EventStudy`: windows and policies.
 

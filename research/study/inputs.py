@@ -56,6 +56,7 @@ def check_returns(returns: pd.DataFrame, calendar: TradingCalendar) -> pd.DataFr
             rows=_impossible_returns(values, index, columns),
             remedy=DECIMALS,
         )
+    _require_no_levels(values, "returns")
     frame = pd.DataFrame(values, index=index, columns=columns, copy=False)
     if not index.is_monotonic_increasing:
         frame = frame.sort_index()
@@ -83,6 +84,18 @@ def check_returns(returns: pd.DataFrame, calendar: TradingCalendar) -> pd.DataFr
 def _is_real(dtype: object) -> bool:
     """Whether a column holds numbers; True and False are none."""
     return pd.api.types.is_float_dtype(dtype) or pd.api.types.is_integer_dtype(dtype)
+
+
+def _require_no_levels(values: Floats, parameter: str) -> None:
+    """Refuse what can only be prices: never below zero, and mostly above 50% a day."""
+    with np.errstate(invalid="ignore"):
+        levels = not (values < 0).any() and np.count_nonzero(values > 0.5) > np.count_nonzero(values <= 0.5)
+    if levels:
+        raise InputError(
+            "no value is negative and most are above 50%: these look like prices",
+            parameter=parameter,
+            remedy="Pass simple returns in decimals, for example prices.pct_change(fill_method=None).",
+        )
 
 
 def check_logarithms(returns: pd.DataFrame, market: pd.Series | None) -> None:
@@ -163,7 +176,7 @@ def check_market(
     labels = session_labels(market.index, "market")
     if not _is_real(market.dtype):
         raise InputError("the market return is not numeric", parameter="market", remedy="Convert it to floats.")
-    values = market.to_numpy(dtype=np.float64, na_value=np.nan)
+    values = market.to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
     with np.errstate(invalid="ignore"):
         bad = np.flatnonzero(np.isinf(values) | (values < -1))
     if len(bad):
@@ -173,6 +186,7 @@ def check_market(
             rows=offences((f"{labels[i]:%Y-%m-%d}", "market", float(values[i]), "impossible") for i in bad),
             remedy=DECIMALS,
         )
+    _require_no_levels(values, "market")
     _check_common(labels[~np.isnan(values)], returns, "market", "market return")
     checked = pd.Series(values, index=labels, name=market.name)
     earlier = calendar.sessions[: calendar.sessions.searchsorted(returns.index[0])]

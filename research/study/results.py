@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from research.errors import NotFoundError, ParameterError, in_words
+from research.errors import ExcludedError, NotFoundError, ParameterError, in_words, nearest
 from research.study import buy_and_hold, inference, neighbours, single_event, testing, yardsticks
 from research.study.alignment import REASONS, when
 from research.study.fitted import FittedEvents, ratio
@@ -255,6 +255,13 @@ class EventStudyResults(FittedEvents):
     ) -> pd.DataFrame:
         """Tests of a zero mean BHAR, skewness-adjusted ones among them (METHODS 3.8, 4.9, 4.20).
 
+        Parameters
+        ----------
+        windows, seed, draws
+            As in :meth:`test`.
+        reference : iterable of str or mapping, optional
+            As in :meth:`bhar`.
+
         Returns
         -------
         DataFrame
@@ -271,19 +278,29 @@ class EventStudyResults(FittedEvents):
         ----------
         event : int or str
             Position among the used events, or an ``event_id``.
-        confidence : float
-            Coverage of the limits, from t(M - k).
+        confidence : float, default 0.95
+            Coverage of the limits, from t(M - k); between 0 and 1.
 
         Returns
         -------
         DataFrame indexed by relative day
             ``session, return, ar, ar_se, ar_low, ar_high, car, car_se, car_low, car_high``.
             The running CAR starts on the window's first day; NaN from the first missing day on.
+
+        Raises
+        ------
+        NotFoundError
+            For an event that was excluded, with the ledger's reason, or never given.
         """
         return single_event.path(self, self.locate(event), coverage(confidence))
 
     def estimation_path(self, event: int | str = 0) -> pd.DataFrame:
         """Estimation window of one event, day by day.
+
+        Parameters
+        ----------
+        event : int or str
+            Position among the used events, or an ``event_id``.
 
         Returns
         -------
@@ -296,10 +313,21 @@ class EventStudyResults(FittedEvents):
     def locate(self, event: int | str) -> int:
         """Position of an event among the used ones.
 
+        Parameters
+        ----------
+        event : int or str
+            Position, from the end if negative, or an ``event_id``.
+
+        Returns
+        -------
+        int
+
         Raises
         ------
+        ExcludedError
+            For an event that was left out, with the ledger's reason.
         NotFoundError
-            For an event that was excluded, with the ledger's reason, or never given.
+            For an event that was never given.
         """
         if isinstance(event, str):
             found = np.flatnonzero((self._table["event_id"] == event).to_numpy())
@@ -323,19 +351,28 @@ class EventStudyResults(FittedEvents):
         excluded = table[(table["event_id"] == event_id) & (table["reason"] != "")]
         if len(excluded):
             row = excluded.iloc[0]
-            raise NotFoundError(
+            raise ExcludedError(
                 f"{event_id} could not be studied: {row['reason']} ({row['detail'] or REASONS[row['reason']]})",
                 parameter="event",
                 remedy="The ledger has the reason for every event that was left out.",
             )
         raise NotFoundError(
-            "no event has this id", parameter="event", value=event_id, allowed=in_words(table["event_id"], 10)
+            "no event has this id",
+            parameter="event",
+            value=event_id,
+            allowed=in_words(table["event_id"], 10),
+            remedy=nearest(event_id, table["event_id"].tolist()) or None,
         )
 
     # -- across events ---------------------------------------------------------------------
 
     def average(self, *, confidence: float = 0.95) -> pd.DataFrame:
         """Average abnormal return per relative day and its running sum.
+
+        Parameters
+        ----------
+        confidence : float, default 0.95
+            Coverage of the limits, between 0 and 1.
 
         Returns
         -------
@@ -346,6 +383,11 @@ class EventStudyResults(FittedEvents):
             window up to it. Standard errors are cross-sectional (sd with divisor N-1, over
             sqrt N), limits from t(N - 1): they assume independent events. NaN for fewer
             than two events.
+
+        Raises
+        ------
+        ParameterError
+            For a coverage outside 0 to 1.
         """
         confidence = coverage(confidence)
         first, days = self.settings.window[0], self.relative_days
@@ -428,6 +470,11 @@ class EventStudyResults(FittedEvents):
         (METHODS 3.10). On event days nearly every firm fails the ordinary-day test, so
         by itself that test says little.
 
+        Parameters
+        ----------
+        day : int, default 0
+            Relative day, inside the fitted window.
+
         Returns
         -------
         DataFrame
@@ -450,13 +497,27 @@ class EventStudyResults(FittedEvents):
         ----------
         windows : iterable of (int, int), optional
             By default those of the declared family that were fitted (METHODS 8.2).
+
+        Returns
+        -------
+        Summary
         """
         from research.study.summary import Summary
 
         return Summary.of(self, windows)
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Average abnormal returns and their running sum (of a single event: its own path)."""
+        """Average abnormal returns and their running sum (of a single event: its own path).
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            Where to draw; a new figure by default.
+
+        Returns
+        -------
+        matplotlib Axes
+        """
         from research.reporting import plots  # the one import upwards, kept inside the function
 
         return plots.event_window(self, ax=ax)

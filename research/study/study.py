@@ -69,6 +69,15 @@ class EventStudy:
     Day zero is the first session whose close lies after the announcement's
     instant. Estimation uses complete rows only; abnormal returns carry the
     forecast-error correction of Patell (1976) and Campbell, Lo and MacKinlay (1997).
+
+    Examples
+    --------
+    >>> import research as es
+    >>> returns, market = es.sample.prices().returns(), es.sample.market_returns()
+    >>> results = EventStudy(es.sample.announcements("META"), returns, market=market).fit()
+    >>> meta = results.car(0, 0).iloc[results.locate("META-earnings-2024-10-31")]
+    >>> print(f"{meta.car:.2%}, t {meta.t:.2f}")
+    -1.45%, t -1.07
     """
 
     def __init__(
@@ -118,7 +127,6 @@ class EventStudy:
             check_logarithms(self._returns, self._market)
         # A model that lacks its market or factors says so now, not when it is fitted.
         self.model.design(self._series)
-
         self._sealed = True
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -144,6 +152,11 @@ class EventStudy:
         Returns
         -------
         EventStudyResults
+
+        Raises
+        ------
+        ParameterError
+            For a number of threads below one.
 
         Warns
         -----

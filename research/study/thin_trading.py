@@ -29,6 +29,11 @@ def since_last_trade(levels: pd.DataFrame, max_gap: int = MAX_GAP) -> pd.DataFra
     -------
     DataFrame of the same shape
         NaN on sessions without a trade and on the first trade.
+
+    Raises
+    ------
+    ParameterError
+        For a gap below one session.
     """
     max_gap = whole_number("max_gap", max_gap, 1)
     before = levels.ffill(limit=max_gap - 1).shift(1) if max_gap > 1 else levels.shift(1)
