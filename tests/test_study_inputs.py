@@ -123,7 +123,7 @@ def test_unusable_market_returns(panel, change, said):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda f: f.set_axis(f.index + pd.Timedelta(hours=16)), "times of day"),
+        (lambda f: f.set_axis(f.index + pd.Timedelta(hours=16)), "time of day"),
         (lambda f: f.set_axis(f.index + pd.Timedelta(days=20 * 365)), "no date in common"),
         (lambda f: f.astype(object), "Convert them to floats"),
     ],

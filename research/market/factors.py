@@ -184,7 +184,9 @@ def _check_units(frame: pd.DataFrame, units: str) -> None:
                 allowed="decimals (0.01 is one per cent)",
                 remedy=remedy,
             )
-    typical = frame[[name for name in frame.columns if name in NAMES and name != "RF"]].abs().median().max()
+    typical = (
+        frame[[name for name in frame.columns if name in _SPELLINGS.values() and name != "RF"]].abs().median().max()
+    )
     if units == "percent" and typical < _TINY_FACTOR:
         raise InputError(
             f"after division by 100 the largest typical absolute daily value is {typical:.3g}",
