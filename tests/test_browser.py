@@ -65,8 +65,10 @@ def _awkward() -> str:
     definitions = (
         "<table><tr><th scope='col'></th><th scope='col'></th></tr><tr><td>column 1</td><td>first</td></tr></table>"
     )
+    sums = " + ".join(rf"\hat\beta_{{{n}}} x_{{{n}}}" for n in range(40))
+    formulas = f"Inline ${sums}$ and\n\n$$\n{sums}\n$$\n\nunknown $\\unknown{{{'x' * 200}}}$"
     cells = [
-        new_markdown_cell(f"# {LONG}\n\nText.[^1]\n\n[^1]: A note."),
+        new_markdown_cell(f"# {LONG}\n\nText.[^1]\n\n{formulas}\n\n[^1]: A note."),
         new_code_cell("x = 1  # " + LONG, outputs=outputs, execution_count=1),
         new_markdown_cell("## Definitions"),
         new_code_cell("y", outputs=[new_output("display_data", data={"text/html": definitions})], execution_count=2),

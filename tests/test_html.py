@@ -197,6 +197,14 @@ def test_what_counts_as_a_number(cell, numeric):
     assert ('<td class="num">' in found) is numeric
 
 
+def test_short_texts_of_a_table_stay_on_one_line():
+    cells = ("2024-10-31", "USD billion", "word", "a text that may well take two lines")
+    table = "<table><tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr></table>"
+    found = page(code("x", shown({"text/html": table})))
+    assert '<td class="keep">2024-10-31</td><td class="keep">USD billion</td><td>word</td>' in found
+    assert "<td>a text that may well take two lines</td>" in found
+
+
 def test_a_dash_goes_with_its_column():
     rows = "".join(
         f"<tr><th>{n}</th><td>{n}</td><td>word</td></tr><tr><th>x</th><td>–</td><td>–</td></tr>" for n in "12"

@@ -25,6 +25,8 @@ _INLINE = (
     r"\$\$(?P<formula_display>(?:[^$\\]|\\.)+?)\$\$"
     r"|\$(?![\s$])(?P<formula_text>(?:[^$\\\n]|\\.)+?)(?<!\s)\$(?![\d$])"
 )
+#: A long formula scrolls by itself.
+_BOX = '<div class="formula-scroll" tabindex="0" role="group" aria-label="Formula">'
 #: Names that LaTeX has twice and mathtext once.
 _SHORTHAND, _LONGHAND = re.compile(r"\\(le|ge|ne)(?![A-Za-z])"), r"\\\1q"
 
@@ -33,7 +35,7 @@ def formulas(markdown: Any) -> None:
     """Plugin of mistune; see the module."""
     markdown.block.register("formula_block", _BLOCK, _parse_block, before="list")
     markdown.inline.register("formula", _INLINE, _parse_inline, before="codespan")
-    markdown.renderer.register("formula_block", lambda renderer, text: f"<p>{_shown(text)}</p>\n")
+    markdown.renderer.register("formula_block", lambda renderer, text: f"{_BOX}{_shown(text)}</div>\n")
     markdown.renderer.register("formula", lambda renderer, text: _shown(text))
 
 

@@ -35,6 +35,8 @@ _SHOWN = (
 _NUMBER = re.compile(r"[+\-−–]?[$€£]?[0-9][0-9,\u202f ]*(\.[0-9]+)?([eE][+-]?[0-9]+)?\s?(%|pp|bp|bps|σ|x|×)?")
 #: What stands for a missing number; in a column of texts it stands for a missing text.
 _MISSING = frozenset({"", "–", "—", "-", "NaN", "nan", "n/a"})
+#: Texts of a table up to this length stay on one line.
+_SHORT = 14
 #: A heading without text is read out as nothing; as a plain cell it is passed over.
 _EMPTY_HEADING = re.compile(r"<th\b[^>]*>\s*</th>")
 _CELL = re.compile(r"<(td|th)\b([^>]*)>(.*?)</\1>", flags=re.DOTALL)
@@ -215,7 +217,7 @@ def _numbered_tables(body: str) -> str:
 
 
 def _aligned(table: str) -> str:
-    """Table whose plain cells get the class ``num`` in columns that hold only numbers."""
+    """Table whose plain cells get the class ``num`` in columns of numbers only, and short texts one line."""
     if "colspan" in table or "rowspan" in table:
         return table  # the columns cannot be told by counting; whoever spans cells aligns them
     numbers: set[int] = set()
@@ -231,11 +233,19 @@ def _aligned(table: str) -> str:
 
         def aligned_cell(cell: re.Match[str]) -> str:
             numeric = next(columns) in numbers - texts
-            return f'<td class="num">{cell[3]}</td>' if numeric and cell[1] == "td" and not cell[2] else cell[0]
+            if cell[1] != "td" or cell[2]:
+                return cell[0]
+            kind = "num" if numeric else "keep" if _stays_together(_text_of(cell[3])) else ""
+            return f'<td class="{kind}">{cell[3]}</td>' if kind else cell[0]
 
         return _CELL.sub(aligned_cell, row[0])
 
     return _ROW.sub(aligned_row, table)
+
+
+def _stays_together(text: str) -> bool:
+    """Whether a text that could break is too short for two lines: a date, ``USD billion``."""
+    return len(text) <= _SHORT and (" " in text or "-" in text)
 
 
 def _text_of(fragment: str) -> str:

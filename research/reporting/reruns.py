@@ -9,6 +9,7 @@ moment and simply be started again.
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import hashlib
 import json
 import os
@@ -16,7 +17,7 @@ import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from research.errors import ReportError, ResearchError, UsageError
 from research.reporting import _changes, _provenance, _watch, notebooks, site
@@ -26,6 +27,9 @@ from research.reporting._parameters import FAILED
 from research.reporting._publishing import sweep
 from research.reporting._schedule import ANNOUNCEMENT, NotebookJob, Schedule, Task, Watch, read_schedule
 from research.reporting._workers import Ended, run_side_by_side
+
+if TYPE_CHECKING:
+    from research.events.announcements import Announcements
 
 __all__ = [
     "OUTCOMES",
@@ -201,9 +205,10 @@ class _Plan:
 
     def add_all(self, schedule: Schedule, today: dt.date) -> None:
         """Everything that the schedule asks for on this day; explicit jobs come before watches."""
+        news = functools.cache(_news)  # each source is read once, however many jobs it has
         for job in schedule.jobs:
             try:
-                self._add(self._pinned(_task(job)), job.where)
+                self._add(self._pinned(_task(job, news)), job.where)
             except ResearchError as error:
                 self.problems.append(f"{job.where}: {_one_line(error)}")
         for watch in schedule.watches:
@@ -323,16 +328,20 @@ def _standing(output: Path, slug: str) -> Outcome:
     return Outcome(slug, "due", str(page) if page.is_file() else None, status)
 
 
-def _task(job: NotebookJob) -> Task:
+def _news(source: str) -> Announcements:
+    """Every announcement that a source knows."""
+    from research.sources.protocol import open_source
+
+    return open_source(source).news()
+
+
+def _task(job: NotebookJob, news: Callable[[str], Announcements] = _news) -> Task:
     """The report of an explicit job, under a name that does not change from run to run."""
     values = job.parameters
     if job.slug is not None:
         return Task(job.slug, job.info, values, job.timeout)
     if job.info.name == ANNOUNCEMENT:
-        from research.sources.protocol import open_source
-
-        known = open_source(values["source"]).news()
-        event = known.find(values["ticker"], values["event_date"], kind=values.get("kind") or None)
+        event = news(values["source"]).find(values["ticker"], values["event_date"], kind=values.get("kind") or None)
         values = {**values, "event_date": f"{event['announced_on']:%Y-%m-%d}"}
         slug = notebooks.announcement_slug(values["ticker"], values["event_date"], event["kind"])
         return Task(slug, job.info, values, job.timeout)

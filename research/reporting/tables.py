@@ -51,8 +51,6 @@ class Column:
 
 #: What a cell holds that has nothing to show.
 _NOTHING = ("", "–")
-#: Texts of a table up to this length stay on one line.
-_SHORT = 14
 #: What a line break must not tear apart: dates, and a statistic from its value.
 _TOGETHER = re.compile(r"\b\d{4}-\d{2}-\d{2}\b|\b[tpz] (?:&lt;|[\u2212+])?\d[\d.]*")
 
@@ -154,7 +152,9 @@ def table(
     lines, texts = [], []
     for line, (_, row) in zip(cells, frame.iterrows(), strict=True):
         marked = _class("this" if mark is not None and mark(row) else "")
-        body = "".join(f"<td{_kind(line[name], name in numeric)}>{html.escape(line[name])}</td>" for name in shown)
+        body = "".join(
+            f"<td{_class('num' if name in numeric else '')}>{html.escape(line[name])}</td>" for name in shown
+        )
         lines.append(f"<tr{marked}>{body}</tr>")
         texts.append(" | ".join(line[name] for name in shown))
     title = f"<caption>{html.escape(caption)}</caption>" if caption else ""
@@ -173,12 +173,6 @@ def details(summary: str, content: Fragment) -> Fragment:
     """A fragment folded behind its summary line."""
     markup = f"<details><summary>{html.escape(summary)}</summary>{content.markup}</details>"
     return Fragment(markup, f"{summary}\n{content.text}")
-
-
-def _kind(cell: str, numeric: bool) -> str:
-    """Class of a cell: a number, or a text that could break and is too short for two lines."""
-    breaks = (" " in cell or "-" in cell) and len(cell) <= _SHORT
-    return _class("num" if numeric else "keep" if breaks else "")
 
 
 def _class(name: str) -> str:
