@@ -354,7 +354,10 @@ def _snapshots(options: argparse.Namespace) -> int:
         _tell(f"{len(removed)} removed")
         return 0
     if options.action == "list":
-        _print(listing.snapshot_rows(store) if options.json else listing.snapshot_lines(store), options.json)
+        found = listing.snapshot_rows(store) if options.json else listing.snapshot_lines(store)
+        _print(found, options.json)
+        if not found:
+            _tell("no snapshots yet; earnings-study fetch TICKER ... makes the first")
     elif options.action == "show":
         show = listing.member_rows if options.json else listing.show_lines
         _print(show(store, options.snapshot), options.json)

@@ -191,7 +191,7 @@ def test_several_sources_at_once_and_as_json(played, run, monkeypatch):
 
 
 def test_list_show_verify_diff_and_prune(played, run):
-    assert "no snapshots yet" in run("snapshots", "list")[1]
+    assert "no snapshots yet" in run("snapshots", "list")[2]
     run("fetch", "META", "--start", "2024-01-02")
     first = SnapshotStore().state().id
     company = played.companies["META"]

@@ -41,8 +41,6 @@ GUARD = 2
 #: Benchmarks in the order of trust: none of the first two rests on an estimated intercept.
 BENCHMARKS = ("market-adjusted", "market, alpha 0", "market")
 
-ENDINGS = ("horizon", "next announcement")
-
 
 def holding_windows(results: EventStudyResults, start: int = START, end: int = END) -> pd.DataFrame:
     """Where the window of each used event ends, and why.
@@ -328,6 +326,13 @@ def post_announcement_drift(
     Returns
     -------
     DriftStudy
+
+    Raises
+    ------
+    ParameterError
+        No benchmark or an unknown one, an empty window, an impossible grouping or number of firms.
+    InputError
+        If no event is left to study; the message counts the reasons.
     """
     given = eps_surprises(events.frame) if surprise is None else surprise
     fitted: dict[str, EventStudyResults] = {}

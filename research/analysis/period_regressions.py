@@ -93,6 +93,13 @@ def fama_macbeth(
         Periods that cannot identify the coefficients are left out and say so. Student
         with ``T - 1`` degrees of freedom; NaN for fewer than two periods.
 
+    Raises
+    ------
+    ParameterError
+        An unknown period or covariate, or an impossible number of lags.
+    InputError
+        If no period identifies the coefficients.
+
     Notes
     -----
     Every period counts alike, however many events it has. Source: Fama and MacBeth (1973,

@@ -43,6 +43,14 @@ def sefcik_thompson(results: EventStudyResults, formula: str, day: str | pd.Time
         F), ``se, t, df, p_value``. The standard error carries the correlation across firms, but
         takes the event day to be as quiet as the others: event-induced variance is not in it.
 
+    Raises
+    ------
+    ParameterError
+        Several day zeros without ``day``, a day without events, an unknown covariate, or a model with
+        regressors of its own for each firm.
+    InputError
+        A covariate that does not vary on that day, or too few common estimation days.
+
     Notes
     -----
     Source: Sefcik and Thompson (1986, Journal of Accounting Research 24).

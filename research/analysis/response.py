@@ -94,6 +94,13 @@ def arctan_response(
     cluster : str
         Of the standard errors (CR1).
 
+    Raises
+    ------
+    ParameterError
+        An unknown column or window.
+    InputError
+        A surprise that is missing for every event or does not vary, or fewer events than parameters.
+
     Notes
     -----
     Source: Freeman and Tse (1992, Journal of Accounting Research 30).
@@ -230,6 +237,13 @@ def quantile_regressions(
     -------
     dict of quantile to statsmodels QuantRegResults
         With ``sample``, ``ledger``, ``inference`` and ``choices`` as those of ``regress``.
+
+    Raises
+    ------
+    ParameterError
+        No quantiles, one outside 0 to 1, an unknown covariate or cluster.
+    InputError
+        As in :func:`research.analysis.regressions.regress`.
 
     Notes
     -----

@@ -81,6 +81,13 @@ def specification_curve(
         One row a specification: ``window, model, estimation, day_zero_rule``, the fields of
         :class:`research.analysis.effects.Effect` (errors clustered by day zero), ``primary`` (bool). The
         estimation windows end where they did for rule ``instant``; only the test window moves.
+
+    Raises
+    ------
+    ParameterError
+        An empty choice, or an unknown model or rule for day zero.
+    InputError
+        A covariate that is not numeric, or no event with all that a specification needs.
     """
     listed = [relative_window("windows", window) for window in windows]
     spans = [relative_window("estimations", window) for window in estimations]
@@ -196,6 +203,13 @@ def romano_wolf(responses: pd.DataFrame, cluster: pd.Series, *, draws: int = 999
     DataFrame indexed by hypothesis
         ``mean, se, t, n_events, p_value`` (of the same bootstrap, one at a time) and ``romano_wolf``;
         NaN for a column without variation.
+
+    Raises
+    ------
+    ParameterError
+        No draws, or fewer than two clusters.
+    InputError
+        Columns that are not numeric, or clusters indexed otherwise.
 
     Notes
     -----

@@ -50,12 +50,7 @@ def rerun_lock(output: Path) -> Iterator[None]:
         output.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     except OSError as error:
-        raise ReportError(
-            f"cannot write ({error.strerror or error})",
-            parameter="output",
-            value=str(output),
-            remedy="Choose another folder, or make room.",
-        ) from error
+        raise unwritable(output, error) from error
     try:
         if not acquire(descriptor):
             holder = os.read(descriptor, 20).decode("ascii", "replace").strip() or "unknown"
@@ -71,3 +66,13 @@ def rerun_lock(output: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def unwritable(path: Path, error: OSError) -> ReportError:
+    """Error for a folder that does not take what belongs into it."""
+    return ReportError(
+        f"cannot write ({error.strerror or error})",
+        parameter="output",
+        value=str(path),
+        remedy="Choose another folder, or make room.",
+    )

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from research.errors import ReportError
-from research.reporting._lock import acquire, is_current
+from research.reporting._lock import acquire, is_current, unwritable
 
 #: One of these tells a folder of ours from one that happens to have the name.
 _OURS = ("manifest.json", "report.html", "failed.log")
@@ -199,13 +199,3 @@ def _exchange(first: Path, second: Path) -> bool:
         return False
     current_folder, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
     return bool(renameat2(current_folder, os.fsencode(first), current_folder, os.fsencode(second), exchange) == 0)
-
-
-def unwritable(path: Path, error: OSError) -> ReportError:
-    """Error for a folder that does not take what belongs into it."""
-    return ReportError(
-        f"cannot write ({error.strerror or error})",
-        parameter="output",
-        value=str(path),
-        remedy="Choose another folder, or make room.",
-    )

@@ -6,13 +6,11 @@ results to a :class:`Case`; nothing here estimates anything.
 
 from __future__ import annotations
 
-import contextlib
 from typing import Any
 
 import pandas as pd
 from scipy import stats
 
-from research.errors import NotFoundError
 from research.reporting import words
 from research.reporting.activity import activity, activity_figure, activity_sentence, activity_table
 from research.reporting.background import (
@@ -38,6 +36,7 @@ from research.reporting.evening import (
 )
 from research.reporting.headline import days_of, header_cards, headline, title, too_few_days
 from research.reporting.hypotheses import Hypothesis, hypotheses, with_earnings_cut
+from research.reporting.samples import factors_of, market_of
 from research.reporting.tables import (
     Column,
     Fragment,
@@ -50,7 +49,6 @@ from research.reporting.tables import (
 )
 from research.reporting.unknown_hour import reading, readings_table
 from research.study.benchmarks import available_models
-from research.study.models import resolve_model
 from research.study.yardsticks import MIN_EARLIER_DAYS
 
 __all__ = [
@@ -98,44 +96,6 @@ __all__ = [
     "unsplit",
     "with_earnings_cut",
 ]
-
-
-def market_of(source: Any, symbol: str, model: str) -> pd.Series | None:
-    """Market return for a report.
-
-    Parameters
-    ----------
-    source : Source
-    symbol : str
-        Empty for the one that goes with the source. Where the source does not say which that is,
-        its only series is called ``market``, for nobody knows its name; otherwise ``^GSPC``.
-    model : str
-
-    Returns
-    -------
-    Series or None
-        None where the source has no market and the model needs none.
-
-    Raises
-    ------
-    NotFoundError
-        If ``symbol`` is not there, or nothing is and the model needs a market.
-    """
-    if symbol or source.market_symbol:
-        return source.market_returns(symbol or source.market_symbol)
-    with contextlib.suppress(NotFoundError):
-        return source.market_returns("market")
-    try:
-        return source.market_returns("^GSPC")
-    except NotFoundError:
-        if resolve_model(model).needs_market:
-            raise
-        return None
-
-
-def factors_of(source: Any) -> pd.DataFrame | None:
-    """Factor returns of a source; None where it has none."""
-    return source.factors() if "factors" in source.capabilities else None
 
 
 def models_for(factors: pd.DataFrame | None) -> list[str]:

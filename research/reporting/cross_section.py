@@ -23,7 +23,7 @@ from research.reporting._cross_section_regressions import (
 )
 from research.reporting._cross_section_sample import ALL, CLASSES, MIN_EACH, Sample
 from research.reporting._cross_section_words import MIN_EVENTS, cards, title, told, too_small, verdict
-from research.reporting.samples import choice, choice_sentence, ledger, provenance, selected
+from research.reporting.samples import choice, choice_sentence, factors_of, ledger, market_of, provenance, selected
 from research.reporting.tables import (
     Column,
     Fragment,
@@ -50,9 +50,11 @@ __all__ = [
     "dipped_sentence",
     "dipped_table",
     "estimation_windows",
+    "factors_of",
     "family_table",
     "firm_table",
     "ledger",
+    "market_of",
     "nothing",
     "payload",
     "placebo_sentence",

@@ -13,7 +13,7 @@ from research.errors import InputError
 from research.events.announcements import Announcements
 from research.reporting import words
 from research.reporting._drift_words import BASIS_POINTS, HEADLINE, cards, group_counts, group_names, title, verdict
-from research.reporting.samples import choice_sentence, ledger, provenance, selected
+from research.reporting.samples import choice_sentence, factors_of, ledger, market_of, provenance, selected
 from research.reporting.tables import (
     Column,
     Fragment,
@@ -32,12 +32,14 @@ __all__ = [
     "cards",
     "definitions",
     "endings_table",
+    "factors_of",
     "group_counts",
     "group_names",
     "group_table",
     "ledger",
     "long_short_rows",
     "long_short_table",
+    "market_of",
     "payload",
     "provenance",
     "selected",

@@ -20,7 +20,7 @@ from research.analysis.simulation import (
     band,
 )
 from research.reporting import words
-from research.reporting.samples import choice_sentence
+from research.reporting.samples import choice_sentence, market_of
 from research.reporting.tables import (
     Column,
     Fragment,
@@ -49,6 +49,7 @@ __all__ = [
     "further_table",
     "hours_sentence",
     "hours_table",
+    "market_of",
     "payload",
     "power_table",
     "provenance",

@@ -1,7 +1,8 @@
-"""What reports on many announcements share: the choice of a sample, its ledger, and how it was chosen."""
+"""What reports share: what they read of a source, the choice of a sample, its ledger, and how it was chosen."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +13,46 @@ from research.events.announcements import Announcements
 from research.reporting import words
 from research.reporting.tables import Column, Fragment, facts, paragraph, table
 from research.study.alignment import REASONS
+from research.study.models import resolve_model
 from research.study.results import EventStudyResults
+
+
+def market_of(source: Any, symbol: str, model: str = "market") -> pd.Series | None:
+    """Market return for a report.
+
+    Parameters
+    ----------
+    source : Source
+    symbol : str
+        Empty for the one that goes with the source. Where the source does not say which that is,
+        its only series is called ``market``, for nobody knows its name; otherwise ``^GSPC``.
+    model : str
+
+    Returns
+    -------
+    Series or None
+        None where the source has no market and the model needs none.
+
+    Raises
+    ------
+    NotFoundError
+        If ``symbol`` is not there, or nothing is and the model needs a market.
+    """
+    if symbol or source.market_symbol:
+        return source.market_returns(symbol or source.market_symbol)
+    with contextlib.suppress(NotFoundError):
+        return source.market_returns("market")
+    try:
+        return source.market_returns("^GSPC")
+    except NotFoundError:
+        if resolve_model(model).needs_market:
+            raise
+        return None
+
+
+def factors_of(source: Any) -> pd.DataFrame | None:
+    """Factor returns of a source; None where it has none."""
+    return source.factors() if "factors" in source.capabilities else None
 
 
 def selected(announcements: Announcements, tickers: str = "", start: str = "", end: str = "") -> Announcements:

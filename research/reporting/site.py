@@ -21,8 +21,9 @@ from urllib.parse import quote
 
 from research.reporting import words
 from research.reporting._changes import read_json
+from research.reporting._lock import unwritable
 from research.reporting._parameters import FAILED
-from research.reporting._publishing import unwritable, write_whole
+from research.reporting._publishing import write_whole
 
 INDEX = "index.html"
 FEED = "feed.xml"

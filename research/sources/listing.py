@@ -40,8 +40,7 @@ def snapshot_lines(store: SnapshotStore) -> list[str]:
         + ", ".join(f"{source} {count}" for source, count in row["sources"].items())
         for row in snapshot_rows(store)
     ]
-    lines += [f"damaged: {problem}" for problem in store.damaged_records()]
-    return lines or ["no snapshots yet; earnings-study fetch TICKER ... makes the first"]
+    return lines + [f"damaged: {problem}" for problem in store.damaged_records()]
 
 
 def member_rows(store: SnapshotStore, name: str) -> list[dict[str, Any]]:

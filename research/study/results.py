@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from research.errors import ExcludedError, NotFoundError, ParameterError, in_words, nearest
-from research.study import buy_and_hold, inference, neighbours, single_event, testing, yardsticks
+from research.study import averages, buy_and_hold, inference, neighbours, single_event, testing, yardsticks
 from research.study.alignment import REASONS, when
 from research.study.fitted import FittedEvents, ratio
 from research.study.settings import coverage, is_whole, relative_window, whole_number
@@ -393,22 +393,11 @@ class EventStudyResults(FittedEvents):
         first, days = self.settings.window[0], self.relative_days
         single = np.column_stack([self.reportable((day, day)) for day in days])
         running = np.column_stack([self.reportable((first, day)) for day in days])
-        columns: dict[str, NDArray[Any]] = {}
-        for prefix, values, allowed in (
-            ("aar", self._abnormal, single),
-            ("caar", np.cumsum(self._abnormal, axis=1), running),
-        ):
-            n, mean, se = _column_means(np.where(allowed, values, np.nan))
-            with np.errstate(invalid="ignore"):
-                half = stats.t.ppf((1 + confidence) / 2, n - 1) * se
-            columns |= {
-                prefix: mean,
-                f"{prefix}_se": se,
-                f"{prefix}_low": mean - half,
-                f"{prefix}_high": mean + half,
-            }
-            columns["n_events" if prefix == "aar" else "n_events_caar"] = n
-        return pd.DataFrame(columns, index=pd.Index(days, name="relative_day"))
+        columns = averages.with_limits("aar", np.where(single, self._abnormal, np.nan), confidence)
+        summed = np.where(running, np.cumsum(self._abnormal, axis=1), np.nan)
+        columns |= averages.with_limits("caar", summed, confidence)
+        table = pd.DataFrame(columns, index=pd.Index(days, name="relative_day"))
+        return table.rename(columns={"aar_n": "n_events", "caar_n": "n_events_caar"})
 
     def test(
         self,
@@ -530,15 +519,3 @@ def _level(labels: pd.Index, position: NDArray[np.int64]) -> tuple[pd.Index, NDA
     place = np.empty(len(labels), dtype=np.intp)
     place[occurs[order]] = np.arange(len(occurs))
     return level, place[position]
-
-
-def _column_means(values: Floats) -> tuple[NDArray[np.int64], Floats, Floats]:
-    """Count, mean and cross-sectional standard error of each column's present values."""
-    present = ~np.isnan(values)
-    n = present.sum(axis=0)
-    filled = np.where(present, values, 0.0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        mean = np.where(n > 0, filled.sum(axis=0) / n, np.nan)
-        squares = (np.where(present, values - mean, 0.0) ** 2).sum(axis=0)
-        se = np.where(n > 1, np.sqrt(squares / (n - 1) / n), np.nan)
-    return n, mean, se
