@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zoneinfo
-from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -219,25 +218,18 @@ def _instant(text: Any, settings: Settings) -> tuple[Any, str]:
         return pd.NaT, "is missing"
     if ":" not in text:
         return pd.NaT, "has no time of day"
-    stamp = _tried(lambda: pd.Timestamp(text))
-    if stamp is None:
+    try:
+        stamp = pd.Timestamp(text)
+    except ValueError:
         return pd.NaT, "cannot be read as a date and a time; write 2024-10-30T16:05:00-04:00"
     if stamp.tzinfo is None and settings.timezone is None:
         return pd.NaT, f"is a time without a UTC offset; add it, or say timezone in {FILE}"
     if stamp.tzinfo is None:
         zone = zoneinfo.ZoneInfo(settings.timezone or "UTC")
-        naive = stamp
-        stamp = _tried(lambda: naive.tz_localize(zone, ambiguous="raise", nonexistent="raise"))
-        if stamp is None:
+        stamp = stamp.tz_localize(zone, ambiguous="NaT", nonexistent="NaT")
+        if pd.isna(stamp):
             return pd.NaT, f"does not exist, or exists twice, where the clocks of {settings.timezone} change"
     return stamp.tz_convert("UTC"), ""
-
-
-def _tried(make: Callable[[], pd.Timestamp]) -> pd.Timestamp | None:
-    try:
-        return make()
-    except ValueError:
-        return None
 
 
 def _filing_date(wall: pd.Timestamp) -> pd.Timestamp:
