@@ -196,7 +196,7 @@ def _report(options: argparse.Namespace) -> int:
     if announced_on != options.date:
         _tell(f"{options.date} is the day zero of the announcement of {announced_on}")
         given["event_date"] = announced_on
-    slug = notebooks.announcement_slug(options.ticker, announced_on, event["kind"])
+    slug = notebooks.announcement_slug(event["ticker"], announced_on, event["kind"])
     return _run_and_print(notebooks.run_notebook(info, given, options.output, slug=slug, progress=_tell))
 
 

@@ -140,6 +140,8 @@ class ReportError(ResearchError):
 
 def _shown(value: Any) -> str:
     """A value as a reader would write it: times in ISO 8601, numbers without their type."""
+    if isinstance(value, np.datetime64):
+        value = pd.Timestamp(value)
     if isinstance(value, pd.Timestamp) and value is not pd.NaT:
         bare = value.tz is None and value == value.normalize()
         return f"{value:%Y-%m-%d}" if bare else value.isoformat()

@@ -404,6 +404,13 @@ def test_no_market_at_all(tmp_path):
     assert "Return on day zero:" in found.cells["cards"]
     assert "(no market return)" in found.cells["cards"]
     assert "while" not in found.cells["headline"]
+    lone = pd.read_csv(tmp_path / "mine" / "prices.csv").query("ticker == 'ACME'")
+    lone.to_csv(tmp_path / "mine" / "prices.csv", index=False)
+    events = (tmp_path / "mine" / "events.csv").read_text().splitlines()
+    (tmp_path / "mine" / "events.csv").write_text("\n".join(line for line in events if "TWIN" not in line) + "\n")
+    found = run("announcement", model="mean-adjusted", **given)
+    assert "mean-adjusted" in found.cells["benchmarks"]
+    assert "market-adjusted" not in found.cells["benchmarks"]
 
 
 def test_factors_of_the_source_bring_their_models(tmp_path):

@@ -386,7 +386,7 @@ def test_report_folder_and_streams(report):
     assert all(line.startswith("earnings-study: ") for line in err.splitlines())
     target = folder / "reports" / "meta-2024-10-30"
     assert {"report.html", "notebook.ipynb", "results.json", "manifest.json"} <= {p.name for p in target.iterdir()}
-    assert (target / "report.html").stat().st_size < 2_000_000
+    assert (target / "report.html").stat().st_size < 1_000_000
     manifest = json.loads((target / "manifest.json").read_text(encoding="utf-8"))
     assert {"parameters", "versions", "source", "input_hash"} <= set(manifest)
     assert manifest["parameters"]["ticker"] == "META"

@@ -3,13 +3,14 @@
 import json
 import re
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 from test_announcement_report import EVENT, ZONE, folder, run, tape
 
-from research.reporting import html, plots_reaction
+from research.reporting import html, plots, plots_reaction
 from research.reporting._figure_data import MOST_POINTS, behind, in_groups, wide
 from research.reporting.plots import Picture
 
@@ -163,3 +164,11 @@ def test_paths_lie_side_by_side():
     found = wide(paths, "g", {0: "worst", 1: "best", 2: "absent"}, "car", [1])
     assert found.columns.tolist() == ["relative day", "worst, %", "best, %", "best, 95% from, %", "best, to, %"]
     assert described(found)["data"]["rows"] == [[1, 1.0, "", "", ""], [2, 2.0, 3.0, 0.0, 10.0]]
+
+
+def test_figures_are_the_same_whatever_the_settings_of_matplotlib_are():
+    table = pd.DataFrame({"label": ["market"], "ar": [-0.014], "low": [-0.04], "high": [0.01]})
+    plain = plots.side_by_side(table, "META").svg()
+    with mpl.rc_context({"axes.grid": True, "lines.linewidth": 5, "text.usetex": True, "savefig.bbox": "tight"}):
+        assert plots.side_by_side(table, "META").svg() == plain
+        assert mpl.rcParams["lines.linewidth"] == 5

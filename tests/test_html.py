@@ -7,11 +7,13 @@ import html
 import re
 from html.parser import HTMLParser
 
+import matplotlib as mpl
 import pandas as pd
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from research.errors import ReportError
+from research.reporting import _formulas
 from research.reporting._completion import RESULTS_TYPE
 from research.reporting.html import _TEMPLATES, render
 
@@ -329,10 +331,27 @@ def test_formulas_of_a_cell_are_set_with_their_source_as_alternative():
 
 @pytest.mark.parametrize(
     "source",
-    ["costs $5 and $6 a share", "from $ 5 to 7$", "US$5-US$6", "`$x$`", "one \\$x\\$ two", "$5, or $ ME"],
+    ["costs $5 and $6 a share", "from $ 5 to 7$", "US$5-US$6", "`$x$`", "one \\$x\\$ two", "$5, or $ ME"]
+    + ["EPS of $5 (in US$), up.", "$META/$AAPL and $MSFT"],
 )
 def test_money_and_code_are_no_formulas(source):
     assert 'class="formula"' not in page(new_markdown_cell(source))
+
+
+@pytest.mark.parametrize(
+    "source", ["\\!", "\\hspace{-5}", "{" * 80 + "x" + "}" * 80, "\\quad", "{}", "\\text{\u6f22\u5b57}"]
+)
+def test_formula_of_nothing_or_too_much_shows_its_source(source, caplog, recwarn):
+    assert f"<code>{source}</code>" in page(new_markdown_cell(f"a ${source}$ b"))
+    assert not caplog.records
+    assert not recwarn.list
+
+
+def test_formula_is_the_same_whatever_the_settings_of_matplotlib_are():
+    plain = page(new_markdown_cell("a $x_1^2$ b"))
+    _formulas._drawn.cache_clear()
+    with mpl.rc_context({"mathtext.default": "rm", "savefig.bbox": "tight", "text.usetex": True, "font.size": 30}):
+        assert page(new_markdown_cell("a $x_1^2$ b")) == plain
 
 
 def test_formula_that_cannot_be_set_shows_its_source():

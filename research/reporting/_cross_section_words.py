@@ -67,10 +67,10 @@ def _long_window(sample: Sample) -> Fragment:
 
 def too_small(sample: Sample) -> bool:
     """Whether the design cannot answer (METHODS 8.9)."""
-    return bool(_shortfall(sample))
+    return bool(shortfall(sample))
 
 
-def _shortfall(sample: Sample) -> str:
+def shortfall(sample: Sample) -> str:
     """Why the design cannot answer; empty where it can."""
     if sample.fewest < MIN_EVENTS:
         return f"with fewer than {MIN_EVENTS} {'beats or misses' if sample.surprised else 'announcements'}"
@@ -80,10 +80,10 @@ def _shortfall(sample: Sample) -> str:
 
 
 def told(estimate: float, se: float, p: float, low: float, high: float, against: str = "zero") -> str:
-    """Verdict on one estimate with its interval, and what could have been detected."""
+    """Verdict on one estimate, verb included, with its interval and what could have been detected."""
     if pd.isna(p):
         return f"cannot be told from {against}: so few events give no standard error"
-    return f"{words.distinguishable(estimate, se, p, against)}; 95% interval {words.interval(low, high)}"
+    return f"is {words.distinguishable(estimate, se, p, against)}; 95% interval {words.interval(low, high)}"
 
 
 def _finding(sample: Sample) -> str:
@@ -94,26 +94,24 @@ def _finding(sample: Sample) -> str:
     if not sample.surprised:
         texts = ["No announcement has an estimate beside its figure, so beats and misses cannot be told apart."]
         if too_small(sample):
-            few = _shortfall(sample)
+            few = shortfall(sample)
             return " ".join([*texts, f"{few[0].upper()}{few[1:]} this design cannot say how news was received."])
         mean = words.percent(found.estimate)
         result = told(found.estimate, found.se, found.p_value, found.low, found.high)
-        return " ".join(
-            [*texts, f"{days.capitalize()} the shares moved {mean} abnormally on average, which is {result}."]
-        )
+        return " ".join([*texts, f"{days.capitalize()} the shares moved {mean} abnormally on average, which {result}."])
     counts = sample.counts
     unknown = len(sample.frame) - sum(counts.values())
     kinds = [words.count(counts["beat"], "beat"), f"{counts['in line']:,} in line"]
     kinds.append(words.count(counts["miss"], "miss", "misses"))
     classes = words.listing([*kinds, f"{unknown:,} without an estimate"] if unknown else kinds)
     if too_small(sample):
-        text = f"{classes}: {_shortfall(sample)} this design cannot say whether the two were received differently."
+        text = f"{classes}: {shortfall(sample)} this design cannot say whether the two were received differently."
         if np.isfinite(found.low):
             text += f" The 95% interval of the difference is {words.interval(found.low, found.high, 1)}."
         return text
     return (
         f"{classes}. {days.capitalize()} the shares moved {words.percent(means['beat'])} abnormally after "
-        f"beats and {words.percent(means['miss'])} after misses. The difference, {words.percent(found.estimate)}, is "
+        f"beats and {words.percent(means['miss'])} after misses. The difference, {words.percent(found.estimate)}, "
         f"{told(found.estimate, found.se, found.p_value, found.low, found.high)}."
     )
 
@@ -180,7 +178,7 @@ def _fading(sample: Sample) -> str:
     result = told(change.estimate, change.se, change.p_value, change.low, change.high)
     return (
         f"In the last third of the announcements, since {since:%Y}, it is {words.percent(late)}; the change of "
-        f"{words.percent(change.estimate)} from before is {result}."
+        f"{words.percent(change.estimate)} from before {result}."
     )
 
 

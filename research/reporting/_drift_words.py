@@ -92,7 +92,7 @@ def _gap(drift: Drift, names: list[str]) -> str:
     size = words.percent(abs(row["estimate"]), signed=False)
     return (
         f"Against the {drift.benchmark} benchmark {high} ended {size} {side} {low}, from day "
-        f"{start:+d} to the end of the holding. With overlapping windows accounted for, that is "
+        f"{start:+d} to the end of the holding. With overlapping windows accounted for, that "
         f"{told(row['estimate'], row['se'], row['p_value'], row['low'], row['high'])}."
     )
 
@@ -107,7 +107,7 @@ def _together(drift: Drift, note: str) -> str:
         mean = words.percent(row["estimate"])
         text = (
             f"Against the {drift.benchmark} benchmark they came out {mean} on average from day "
-            f"{start:+d} to the end of the holding, which is "
+            f"{start:+d} to the end of the holding, which "
             f"{told(row['estimate'], row['se'], row['p_value'], row['low'], row['high'])}."
         )
     return " ".join(filter(None, [note, text]))

@@ -11,6 +11,7 @@ import base64
 import functools
 import html
 import io
+import logging
 import re
 from typing import Any
 
@@ -20,10 +21,11 @@ _BLOCK = (
     r"^ {0,3}\$\$[ \t]*(?P<formula_line>[^\n]+?)[ \t]*\$\$[ \t]*(?:\n|$)"
     r"|^ {0,3}\$\$[ \t]*\n(?P<formula_lines>[\s\S]+?)\n[ \t]*\$\$[ \t]*(?:\n|$)"
 )
-#: No space inside the dollars and no digit behind them, so that sums of money stay what they are.
+#: Sums of money and ticker symbols stay what they are: no space inside the dollars, no letter or digit
+#: outside them, and what begins with a digit must hold more than words.
 _INLINE = (
     r"\$\$(?P<formula_display>(?:[^$\\]|\\.)+?)\$\$"
-    r"|\$(?![\s$])(?P<formula_text>(?:[^$\\\n]|\\.)+?)(?<!\s)\$(?![\d$])"
+    r"|(?<![\w$])\$(?![\s$])(?!\d[^$\n\\^_={}]*\$)(?P<formula_text>(?:[^$\\\n]|\\.)+?)(?<!\s)\$(?![\w$])"
 )
 #: A long formula scrolls by itself.
 _BOX = '<div class="formula-scroll" tabindex="0" role="group" aria-label="Formula">'
@@ -66,21 +68,42 @@ def _shown(source: str) -> str:
 @functools.lru_cache(maxsize=256)
 def _drawn(source: str) -> tuple[str, float, float] | None:
     """SVG of a formula, its height and its depth below the line, in em; None where mathtext does not know it."""
-    import matplotlib as mpl
+    from research.reporting.plots import house_style
+
+    unknown = _UnknownGlyphs()
+    log = logging.getLogger("matplotlib.mathtext")
+    log.addFilter(unknown)
+    try:
+        with house_style({"mathtext.fontset": "stix"}):
+            drawn = _set(f"${_SHORTHAND.sub(_LONGHAND, source)}$")
+    except (ValueError, RecursionError):
+        return None
+    finally:
+        log.removeFilter(unknown)
+    return None if unknown.found else drawn
+
+
+class _UnknownGlyphs(logging.Filter):
+    """Hears that a character has no glyph, of which mathtext only writes in its log, and keeps it quiet."""
+
+    found = False
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        self.found = True
+        return False
+
+
+def _set(text: str) -> tuple[str, float, float] | None:
     from matplotlib.figure import Figure
     from matplotlib.font_manager import FontProperties
     from matplotlib.mathtext import MathTextParser
 
-    settings: Any = {"mathtext.fontset": "stix", "svg.fonttype": "path", "svg.hashsalt": "earnings-study"}
-    text = f"${_SHORTHAND.sub(_LONGHAND, source)}$"
-    with mpl.rc_context(settings):
-        font = FontProperties(size=_SIZE)
-        try:
-            width, height, depth, *_ = MathTextParser("path").parse(text, dpi=72, prop=font)
-        except ValueError:
-            return None
-        figure = Figure(figsize=(width / 72, height / 72))
-        figure.text(0, depth / height, text, fontproperties=font)
-        buffer = io.StringIO()
-        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    font = FontProperties(size=_SIZE)
+    width, height, depth, *_ = MathTextParser("path").parse(text, dpi=72, prop=font)
+    if not (width > 0 and height > 0):  # nothing but space
+        return None
+    figure = Figure(figsize=(width / 72, height / 72))
+    figure.text(0, depth / height, text, fontproperties=font)
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     return buffer.getvalue(), height / _SIZE, depth / _SIZE

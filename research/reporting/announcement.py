@@ -6,6 +6,7 @@ results to a :class:`Case`; nothing here estimates anything.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -49,6 +50,7 @@ from research.reporting.tables import (
 )
 from research.reporting.unknown_hour import reading, readings_table
 from research.study.benchmarks import available_models
+from research.study.models import resolve_model
 from research.study.yardsticks import MIN_EARLIER_DAYS
 
 __all__ = [
@@ -98,9 +100,9 @@ __all__ = [
 ]
 
 
-def models_for(factors: pd.DataFrame | None) -> list[str]:
-    """Models that a report compares: the simple ones, and those whose factors are there."""
-    return available_models(factors)
+def models_for(factors: pd.DataFrame | None, benchmarks: Mapping[str, pd.Series]) -> list[str]:
+    """Models that a report compares: those whose factors are there, and a benchmark where they need one."""
+    return [name for name in available_models(factors) if benchmarks or not resolve_model(name).needs_market]
 
 
 def announcement_table(case: Case) -> Fragment:

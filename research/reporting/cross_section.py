@@ -22,7 +22,7 @@ from research.reporting._cross_section_regressions import (
     response_curve,
 )
 from research.reporting._cross_section_sample import ALL, CLASSES, MIN_EACH, Sample
-from research.reporting._cross_section_words import MIN_EVENTS, cards, title, told, too_small, verdict
+from research.reporting._cross_section_words import cards, shortfall, title, told, verdict
 from research.reporting.samples import choice, choice_sentence, factors_of, ledger, market_of, provenance, selected
 from research.reporting.tables import (
     Column,
@@ -316,13 +316,9 @@ def dipped_sentence(beats: BeatButDip | None) -> Fragment:
             f"{int(row['n_both']):,} of {words.count(int(row['n_beats']), 'beat')} {what}: "
             f"{words.percent(row['falls_of_beats'], 1, signed=False)}, where "
             f"{words.percent(row['base_rate'], 1, signed=False)} would be expected if surprise and reaction were "
-            f"independent. The difference of {words.percent(row['difference'], 1)} {_is(sure)}."
+            f"independent. The difference of {words.percent(row['difference'], 1)} {sure}."
         )
     return bullets(texts) if texts else paragraph("No announcement was a beat.", "note")
-
-
-def _is(verdict: str) -> str:
-    return verdict if verdict.startswith("cannot") else f"is {verdict}"
 
 
 def dipped_table(sample: Sample, beats: BeatButDip | None) -> Fragment:
@@ -373,9 +369,8 @@ def curve_sentence(sample: Sample, curve: pd.DataFrame) -> Fragment:
     ]
     text = f"{positive} of {len(known)} specifications have a positive sign and {sure} are distinguishable from zero."
     text += f" Median {words.listing(medians)}." if medians else ""
-    if too_small(sample):
-        few = "beats or misses" if sample.surprised else "announcements"
-        text += f" With fewer than {MIN_EVENTS} {few} none of these intervals can be relied on."
+    few = shortfall(sample)
+    text += f" {few[0].upper()}{few[1:]} none of these intervals can be relied on." if few else ""
     return paragraph(text)
 
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 import functools
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import matplotlib as mpl
+import matplotlib.style
 import numpy as np
 import pandas as pd
 import seaborn as sns
@@ -89,7 +91,7 @@ class Picture:
     def _rendered(self) -> str:
         # Once only: the layout engine moves a figure a little each time it is drawn.
         buffer = io.StringIO()
-        with mpl.rc_context(_STYLE):
+        with house_style():
             self.figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, bbox_inches="tight")
         return _PLACES.sub(lambda found: _DECIMALS.sub(r"\1", found[0]), buffer.getvalue())
 
@@ -103,12 +105,24 @@ class Picture:
         return self.alt
 
 
+@contextmanager
+def house_style(more: Mapping[str, Any] | None = None) -> Iterator[None]:
+    """Matplotlib's own defaults and the house style, whatever the user's settings file says.
+
+    Two people's reports of the same inputs are the same bytes; afterwards their settings are as
+    they were.
+    """
+    with mpl.style.context(["default", {**_STYLE, **(more or {})}]):
+        mpl.rcParams["timezone"] = "UTC"  # which styles leave alone
+        yield
+
+
 def _styled(draw: Callable[P, R]) -> Callable[P, R]:
     """Draw in the house style and leave the caller's matplotlib settings as they were."""
 
     @functools.wraps(draw)
     def styled(*args: P.args, **kwargs: P.kwargs) -> R:
-        with mpl.rc_context(_STYLE):
+        with house_style():
             return draw(*args, **kwargs)
 
     return styled

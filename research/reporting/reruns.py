@@ -343,7 +343,7 @@ def _task(job: NotebookJob, news: Callable[[str], Announcements] = _news) -> Tas
     if job.info.name == ANNOUNCEMENT:
         event = news(values["source"]).find(values["ticker"], values["event_date"], kind=values.get("kind") or None)
         values = {**values, "event_date": f"{event['announced_on']:%Y-%m-%d}"}
-        slug = notebooks.announcement_slug(values["ticker"], values["event_date"], event["kind"])
+        slug = notebooks.announcement_slug(event["ticker"], values["event_date"], event["kind"])
         return Task(slug, job.info, values, job.timeout)
     named = {**values, "source": _provenance.portable_source(values["source"])} if "source" in values else values
     digest = hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()[:10]

@@ -44,10 +44,14 @@ def market_of(source: Any, symbol: str, model: str = "market") -> pd.Series | No
         return source.market_returns("market")
     try:
         return source.market_returns("^GSPC")
-    except NotFoundError:
-        if resolve_model(model).needs_market:
-            raise
-        return None
+    except NotFoundError as error:
+        if not resolve_model(model).needs_market:
+            return None
+        raise NotFoundError(
+            f"the model {model!r} needs a market, and {source.name} has no market series",
+            parameter="market",
+            remedy="Give it a market file, name one of its tickers as the market, or choose model=mean-adjusted.",
+        ) from error
 
 
 def factors_of(source: Any) -> pd.DataFrame | None:

@@ -178,7 +178,8 @@ def _entry(folder: Path, failed: Path | None, failing: bool, seen: Any, today: d
     facts = {**(results.get("event") or {}), **(inputs.get("announcement") or {})}
     given = manifest.get("parameters") or attempt.get("parameters") or {}
     day = results.get("day_zero") or {}
-    other = str(facts.get("kind") or given.get("kind") or "earnings").replace("earnings", "")
+    kind = str(facts.get("kind") or given.get("kind") or "earnings")
+    other = "" if kind == "earnings" else kind
     return Entry(
         slug=folder.name,
         name=str(facts.get("ticker") or given.get("ticker") or manifest.get("notebook") or folder.name),
