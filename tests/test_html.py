@@ -331,8 +331,16 @@ def test_formulas_of_a_cell_are_set_with_their_source_as_alternative():
 
 @pytest.mark.parametrize(
     "source",
-    ["costs $5 and $6 a share", "from $ 5 to 7$", "US$5-US$6", "`$x$`", "one \\$x\\$ two", "$5, or $ ME"]
-    + ["EPS of $5 (in US$), up.", "$META/$AAPL and $MSFT"],
+    [
+        "costs $5 and $6 a share",
+        "from $ 5 to 7$",
+        "US$5-US$6",
+        "`$x$`",
+        "one \\$x\\$ two",
+        "$5, or $ ME",
+        "EPS of $5 (in US$), up.",
+        "$META/$AAPL and $MSFT",
+    ],
 )
 def test_money_and_code_are_no_formulas(source):
     assert 'class="formula"' not in page(new_markdown_cell(source))
