@@ -278,6 +278,31 @@ def test_a_policy_that_brings_two_rows_onto_one_day_zero_uses_one(panel, turned)
     assert results.index.is_unique
 
 
+def test_announcements_outside_the_returns_are_not_taken_for_each_other(panel):
+    sessions = panel.returns.index
+    returns, market = panel.returns.iloc[300:800], panel.market.iloc[300:800]
+    days = [sessions[i] for i in (200, 260, 300, 650, 850, 950)]
+    dated = [(day, "bmo") for day in days]
+    # Of unknown hour, and by the policy the day zeros of three of those above.
+    dated += [(sessions[i], None) for i in (259, 649, 949)]
+    frame = pd.DataFrame(
+        {
+            "ticker": "F05",
+            "announced_at": [f"{day:%Y-%m-%d}" for day, _ in dated],
+            "session": [flag for _, flag in dated],
+        }
+    )
+    choices = {"returns": returns, "market": market, "unknown_timing": "next-session", "min_observations": 60}
+    found = study(panel, events=frame, **choices).fit().ledger
+    outside = "outside-price-history"
+    expected = [outside, outside, "short-estimation", "", outside, outside, *["duplicate"] * 3]
+    assert found["reason"].tolist() == expected
+    mixed = frame.assign(ticker=["F05", "F04", "F05", "F05", "F04", "F05", "F05", "F05", "F04"])
+    found = study(panel, events=mixed, **choices).fit().ledger
+    expected = [outside, outside, "short-estimation", "", outside, outside, outside, "duplicate", outside]
+    assert found["reason"].tolist() == expected
+
+
 def test_a_studys_calendar_that_brings_two_rows_onto_one_day_zero_uses_one():
     sessions = es.TradingCalendar("XLON").sessions
     sessions = sessions[sessions.slice_indexer("2018-01-02", "2019-12-31")]

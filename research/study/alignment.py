@@ -133,7 +133,7 @@ def align(
     firm = _columns(frame["ticker"], returns.columns)
     found = Alignment(table, firm, day)
     found.exclude_if(np.isnat(day_zero), "unknown-timing", "announced on a date of unknown hour")
-    repeated = _repeated(table, firm, day)
+    repeated = _repeated(table, firm)
     found.exclude_if(repeated, "duplicate", "same ticker, kind and day zero as another announcement")
 
     values = returns.to_numpy()
@@ -162,15 +162,17 @@ def _columns(tickers: pd.Series, columns: pd.Index) -> NDArray[np.int64]:
     return np.append(columns.get_indexer(pd.Index(names)), -1)[codes].astype(np.int64)
 
 
-def _repeated(table: pd.DataFrame, firm: NDArray[np.int64], day: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _repeated(table: pd.DataFrame, firm: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Rows still in whose ticker, kind and day zero another row has that is timed better or named earlier.
 
     The announcements were compared on their own exchanges' clocks; a policy for unknown
-    hours or another calendar can bring two of them onto one day zero.
+    hours or another calendar can bring two of them onto one day zero. Dates are compared and
+    not places on the grid: all days before it, and all after it, would share one place.
     """
     rows = np.flatnonzero((table["reason"] == "").to_numpy() & (firm >= 0))
     kinds = pd.factorize(table["kind"])[0][rows]
-    keys = (kinds * (firm.max(initial=0) + 1) + firm[rows]) * (day.max(initial=0) + 1) + np.maximum(day[rows], 0)
+    days, distinct = pd.factorize(table["day_zero"].to_numpy()[rows])
+    keys = (kinds * (firm.max(initial=0) + 1) + firm[rows]) * (len(distinct) + 1) + days
     repeated = np.zeros(len(table), dtype=bool)
     if len(rows) and not np.diff(np.sort(keys)).all():
         order = np.lexsort((table["event_id"].to_numpy(dtype=object)[rows], table["assumed"].to_numpy()[rows], keys))
