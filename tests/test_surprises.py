@@ -235,6 +235,69 @@ def test_guidance_revision_needs_a_dated_consensus():
     assert caught.value.rows["row"].tolist() == [1]
 
 
+def guidance(dates, **columns):
+    figures = {"eps_estimate": 0.9, "guidance_low": 1.0, "guidance_high": 1.2, "guidance_consensus": 1.0}
+    return quarterly([1.0] * len(dates), **figures, guidance_consensus_as_of=dates, **columns)
+
+
+def test_the_date_of_a_guidance_consensus_is_read_with_the_table(tmp_path):
+    table = guidance(["2015-01-20 12:00", "2015-04-27", None])
+    found = es.Announcements.from_frame(table, timezone="America/New_York")
+    expected = [pd.Timestamp("2015-01-20T17:00Z"), pd.Timestamp("2015-04-27T04:00Z"), pd.NaT]
+    assert found.frame["guidance_consensus_as_of"].tolist() == expected
+    assert found.covariates == [
+        "guidance_low", "guidance_high", "guidance_consensus", "guidance_consensus_as_of",
+    ]  # fmt: skip
+    np.testing.assert_allclose(surprises.table(found)["guidance_revision"], [0.1, 0.1, np.nan])
+    again = es.Announcements.from_frame(found.frame)
+    pd.testing.assert_frame_equal(again.frame, found.frame)
+    table.to_csv(tmp_path / "events.csv", index=False)
+    from_file = es.Announcements.from_csv(tmp_path / "events.csv", timezone="America/New_York")
+    assert from_file.frame["guidance_consensus_as_of"].tolist() == expected
+    # Nothing but empty cells is an undated consensus, too.
+    undated = surprises.table(es.Announcements.from_frame(guidance([None, ""])))
+    assert undated["guidance_revision"].isna().all()
+
+
+def test_one_bad_date_of_guidance_does_not_stop_the_other_measures():
+    cells = ["2015-01-20 12:00", "2015-04-27T12:00Z", "last week", "2015-10-28T12:00Z", "2016-02-01"]
+    table = guidance(cells)
+    table.loc[3, ["announced_at", "session"]] = ["2015-10-28T12:00Z", None]
+    with pytest.raises(es.InputError, match="timezone=") as caught:
+        es.Announcements.from_frame(table)
+    assert caught.value.rows["row"].tolist() == [0, 2, 3, 4]
+    assert set(caught.value.rows["column"]) == {"guidance_consensus_as_of"}
+    kept = es.Announcements.from_frame(table, errors="ledger")
+    assert kept.frame["status"].tolist() == ["invalid", "ok", "invalid", "invalid", "invalid"]
+    assert "no earlier than the announcement" in kept.frame["detail"].iloc[3]
+    found = surprises.table(kept)
+    assert found["eps_surprise"].notna().all()
+    assert found["guidance_revision"].iloc[1] == pytest.approx(0.1)
+
+
+def test_what_a_refusal_of_forecasts_or_guidance_advises_can_be_followed():
+    frame = es.Announcements.from_frame(quarterly([1.0, 1.0], event_id=["a", "b"])).frame
+    forecasts = pd.DataFrame(
+        {"event_id": ["a", "b"], "analyst": "X", "forecast_at": ["2015-01-20 12:00", None], "eps": [1.0, 2.0]}
+    )
+    with pytest.raises(es.InputError) as caught:
+        surprises.consensus(forecasts, frame)
+    assert "empty" not in caught.value.remedy
+    assert "leave those forecasts out" in caught.value.remedy
+    found = surprises.consensus(forecasts.iloc[:1], frame, timezone="America/New_York")
+    assert found["estimate_as_of"].tolist() == [pd.Timestamp("2015-01-20T17:00Z"), pd.NaT]
+    with pytest.raises(es.ParameterError, match="timezone"):
+        surprises.consensus(forecasts, frame, timezone="Europe/Nowhere")
+    # Added later, the column was not read with the table; the advice is to do just that.
+    announcements = es.Announcements.from_frame(guidance(["2015-01-20 12:00"]).drop(columns="guidance_consensus_as_of"))
+    added = announcements.with_covariates(pd.DataFrame({"guidance_consensus_as_of": ["2015-01-20 12:00"]}))
+    with pytest.raises(es.InputError) as caught:
+        surprises.table(added)
+    assert "Announcements.from_frame" in caught.value.remedy
+    read = es.Announcements.from_frame(added.frame, timezone="America/New_York")
+    np.testing.assert_allclose(surprises.table(read)["guidance_revision"], [0.1])
+
+
 def test_part_of_the_columns_of_guidance_is_no_guidance():
     announcements = es.Announcements.from_frame(quarterly([1.0, 1.0], guidance_consensus=[1.0, 1.0]))
     assert "guidance" not in surprises.signals(announcements).columns

@@ -42,6 +42,8 @@ COLUMNS = (
     "detail",
 )
 KNOWN = (*COLUMNS[:-2], "announced_at_precision")
+#: When the consensus was known that new guidance is compared with: a covariate, read and checked with the rest.
+GUIDANCE_AS_OF = "guidance_consensus_as_of"
 #: Names of the package's own results, which no covariate may take.
 RESERVED = ("status", "detail", "timing", "day_zero", "assumed")
 UNKNOWN_TIMING = ("exclude", "same-session", "next-session")
@@ -124,6 +126,8 @@ def checked_rows(
     precision = "announced_at_precision" if "announced_at_precision" in columns else "precision"
     table.update(when(table, moments, dates, columns.values(precision, _cells.precision), findings))
     table["estimate_as_of"] = as_of(table, columns.moments("estimate_as_of"), findings)
+    # Read before the findings are summed up, as a covariate kept in its place.
+    guidance = as_of(table, columns.moments(GUIDANCE_AS_OF), findings, GUIDANCE_AS_OF, strictly=True)
     given_ids = columns.values("event_id", _cells.text)
 
     for name in ("session", "fiscal_period"):
@@ -136,6 +140,8 @@ def checked_rows(
     table["status"], table["detail"] = findings.verdicts()
     kept = [name for name in COLUMNS if name in table and (name not in _OPTIONAL or name in columns)]
     covariates = frame[[name for name in frame.columns if name not in KNOWN]].reset_index(drop=True)
+    if GUIDANCE_AS_OF in covariates:
+        covariates[GUIDANCE_AS_OF] = guidance
     return pd.concat([pd.DataFrame({name: table[name] for name in kept}), covariates], axis="columns"), placed
 
 
@@ -286,14 +292,24 @@ def beginnings(moments: Moments, exchanges: NDArray[Any]) -> pd.DatetimeIndex:
 
 
 def as_of(
-    table: Mapping[str, Any], moments: Moments, findings: Findings, column: str = "estimate_as_of"
+    table: Mapping[str, Any],
+    moments: Moments,
+    findings: Findings,
+    column: str = "estimate_as_of",
+    *,
+    strictly: bool = False,
 ) -> pd.DatetimeIndex:
-    """Instants of the estimates, a bare date at the beginning of its local day; notes those too late."""
+    """Instants of the estimates, a bare date at the beginning of its local day; notes those too late.
+
+    With ``strictly`` an estimate of the very instant of the announcement is too late as well.
+    """
     found = beginnings(moments, table["exchange"])
     announced, on = (pd.DatetimeIndex(table[name]) for name in ("announced_at", "announced_on"))
     days = pd.DatetimeIndex(local_dates(found.tz_localize(None).to_numpy(), table["exchange"]))
     for row in np.flatnonzero(np.asarray(found > announced) | np.asarray(days > on)).tolist():
         findings.add(row, column, str(found[row]), "is after the announcement")
+    for row in np.flatnonzero(np.asarray(found == announced)).tolist() if strictly else []:
+        findings.add(row, column, str(found[row]), "is no earlier than the announcement")
     return found
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
 from research.errors import InputError, ParameterError
-from research.events._checks import as_of, beginnings, local_dates
+from research.events._checks import GUIDANCE_AS_OF, as_of, beginnings, local_dates, zone_of
 from research.events._columns import Columns
 from research.events._tables import Findings, row_labels
 
@@ -32,21 +33,23 @@ def figures(frame: pd.DataFrame, *names: str) -> list[pd.Series]:
     """
     columns, findings = _columns(frame)
     read = [pd.Series(columns.numbers(name), index=frame.index, name=name) for name in names]
-    _refuse(findings, f"of {len(frame)} rows hold what is no number")
+    _refuse(findings, f"of {len(frame)} rows hold what is no number", "Correct them, or leave the cells empty.")
     return read
 
 
-def _columns(frame: pd.DataFrame) -> tuple[Columns, Findings]:
+def _columns(frame: pd.DataFrame, zone: dt.tzinfo | None = None) -> tuple[Columns, Findings]:
     findings = Findings(row_labels(frame))
-    return Columns(frame, findings, None), findings
+    return Columns(frame, findings, zone), findings
 
 
-def _refuse(findings: Findings, problem: str) -> None:
+def _refuse(findings: Findings, problem: str, remedy: str) -> None:
     if len(findings):
-        raise findings.error(f"{len(findings)} {problem}", "Correct them, or leave the cells empty.")
+        raise findings.error(f"{len(findings)} {problem}", remedy)
 
 
-def consensus(forecasts: pd.DataFrame, frame: pd.DataFrame, *, days: int = 90) -> pd.DataFrame:
+def consensus(
+    forecasts: pd.DataFrame, frame: pd.DataFrame, *, days: int = 90, timezone: str | dt.tzinfo | None = None
+) -> pd.DataFrame:
     """Median, spread and number of the analysts' latest forecasts before each announcement.
 
     Parameters
@@ -58,6 +61,8 @@ def consensus(forecasts: pd.DataFrame, frame: pd.DataFrame, *, days: int = 90) -
         ``Announcements.frame``.
     days : int, default 90
         A forecast older than this on the day of the announcement does not count.
+    timezone : str or tzinfo, optional
+        Zone of times of ``forecast_at`` without a UTC offset, which are an error otherwise.
 
     Returns
     -------
@@ -70,10 +75,12 @@ def consensus(forecasts: pd.DataFrame, frame: pd.DataFrame, *, days: int = 90) -
     ------
     InputError
         Missing columns; forecasts without an instant or a number, every row named.
+    ParameterError
+        Impossible ``timezone``.
     """
     require(forecasts, ("event_id", "analyst", "forecast_at", "eps"), "One row a forecast.")
     require(frame, ("event_id", "announced_at", "announced_on", "exchange"), "Pass Announcements.frame.")
-    columns, findings = _columns(forecasts)
+    columns, findings = _columns(forecasts, zone_of(timezone))
     made, eps = columns.moments("forecast_at"), columns.numbers("eps")
     for name, missing in (
         ("forecast_at", np.isnat(made.instants) & np.isnat(made.dates)),
@@ -81,7 +88,11 @@ def consensus(forecasts: pd.DataFrame, frame: pd.DataFrame, *, days: int = 90) -
     ):
         for row in np.flatnonzero(missing & ~findings.faulty()).tolist():
             findings.add(row, name, None, "is missing")
-    _refuse(findings, f"of {len(forecasts)} forecasts without an instant or a number")
+    _refuse(
+        findings,
+        f"of {len(forecasts)} forecasts without an instant or a number",
+        "Correct them, or leave those forecasts out of the table.",
+    )
     place = pd.Index(frame["event_id"]).get_indexer(pd.Index(forecasts["event_id"]))
     found = np.flatnonzero(place >= 0)
     rows, made = place[found], made.take(found)
@@ -126,26 +137,34 @@ def guidance_revision(frame: pd.DataFrame, price: pd.Series | None = None) -> pd
     -------
     DataFrame indexed like ``frame``
         ``guidance_revision`` and ``guidance_width`` (range over the same scale). NaN where the consensus is
-        undated: it may have been revised after the news.
+        undated, since it may have been revised after the news, and in rows that are not ``ok``.
 
     Raises
     ------
     InputError
         Low above high, or a consensus dated after the announcement; every row is named.
     """
-    names = ("guidance_low", "guidance_high", "guidance_consensus", "guidance_consensus_as_of")
+    names = ("guidance_low", "guidance_high", "guidance_consensus", GUIDANCE_AS_OF)
     require(frame, (*names, "announced_at", "announced_on", "exchange"), "Pass Announcements.frame with them.")
+    if "status" in frame.columns:  # what is wrong with the other rows was said when the table was checked
+        frame = frame.assign(**{name: frame[name].where(frame["status"] == "ok") for name in names})
     low, high, before = figures(frame, *names[:3])
     columns, findings = _columns(frame)
-    dated = columns.moments(names[3])
+    dated = columns.moments(GUIDANCE_AS_OF)
     for row in np.flatnonzero(low > high).tolist():
         findings.add(row, names[0], low.iloc[row], "lies above guidance_high")
-    found = as_of(
-        {name: frame[name] for name in ("exchange", "announced_at", "announced_on")}, dated, findings, names[3]
+    as_of(
+        {name: frame[name] for name in ("exchange", "announced_at", "announced_on")},
+        dated,
+        findings,
+        GUIDANCE_AS_OF,
+        strictly=True,
     )
-    for row in np.flatnonzero(np.asarray(found == pd.DatetimeIndex(frame["announced_at"]))).tolist():
-        findings.add(row, names[3], str(found[row]), "is no earlier than the announcement")
-    _refuse(findings, f"of {len(frame)} rows of guidance cannot be used")
+    _refuse(
+        findings,
+        f"of {len(frame)} rows of guidance cannot be used",
+        "Correct them, or leave the cells empty; Announcements.from_frame reads the column with its timezone=.",
+    )
     scale = before.abs() if price is None else price
     scale = scale.where((scale > 0) & ~(np.isnat(dated.instants) & np.isnat(dated.dates)))
     return pd.DataFrame(

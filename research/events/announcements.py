@@ -82,8 +82,9 @@ class Announcements:
             ``date`` the time of day counts as a placeholder and is ignored),
             ``call_at``, ``exchange`` (default ``XNYS``), ``fiscal_period``, ``eps_actual``,
             ``eps_estimate``, ``revenue_actual``, ``revenue_estimate``, ``surprise_pct``,
-            ``estimate_as_of``. Every further column is carried along as a covariate. The
-            :attr:`frame` of another Announcements is accepted and checked anew.
+            ``estimate_as_of``. Every further column is carried along as a covariate; one named
+            ``guidance_consensus_as_of`` is read as ``estimate_as_of`` is. The :attr:`frame` of
+            another Announcements is accepted and checked anew.
         timezone : str or tzinfo, optional
             Zone of times without a UTC offset, which are an error otherwise. Midnight
             without an offset is a bare date in either case.
@@ -168,7 +169,8 @@ class Announcements:
         for offence in ragged:
             findings.add(*offence)
         if text:
-            table = with_numbers(table, [name for name in table.columns if name not in _checks.KNOWN], findings)
+            untyped = table.columns.difference([*_checks.KNOWN, _checks.GUIDANCE_AS_OF], sort=False)
+            table = with_numbers(table, untyped, findings)
         rows, placed = _checks.checked_rows(table, options.zone, options.aliases, findings)
         if len(findings) and options.errors == "raise":
             raise findings.error(
