@@ -298,10 +298,24 @@ def test_what_a_refusal_of_forecasts_or_guidance_advises_can_be_followed():
     np.testing.assert_allclose(surprises.table(read)["guidance_revision"], [0.1])
 
 
-def test_part_of_the_columns_of_guidance_is_no_guidance():
-    announcements = es.Announcements.from_frame(quarterly([1.0, 1.0], guidance_consensus=[1.0, 1.0]))
-    assert "guidance" not in surprises.signals(announcements).columns
-    assert "guidance_revision" not in surprises.table(announcements).columns
+@pytest.mark.parametrize(
+    "lacking", [["guidance_consensus_as_of"], ["guidance_high"], ["guidance_low", "guidance_high"]]
+)
+def test_guidance_without_all_of_its_columns_is_missing_and_said_to_be(lacking):
+    table = guidance(["2015-01-20", "2015-04-20"])
+    whole = es.Announcements.from_frame(table)
+    assert surprises.signals(whole)["guidance"].tolist() == [1, 1]
+    announcements = es.Announcements.from_frame(table.drop(columns=lacking))
+    signals, found = surprises.signals(announcements), surprises.table(announcements)
+    assert signals["guidance"].isna().all()
+    assert signals["eps"].tolist() == [1, 1]
+    assert found["guidance_revision"].isna().all()
+    assert found["signals"].tolist() == ["all above", "all above"]
+    with pytest.raises(es.InputError, match=" and ".join(lacking)):
+        surprises.guidance_revision(announcements.frame)
+    none = es.Announcements.from_frame(table.drop(columns="guidance_consensus"))
+    assert "guidance" not in surprises.signals(none)
+    assert "guidance_revision" not in surprises.table(none)
 
 
 def test_a_forecast_dated_the_day_of_the_news_may_know_it():

@@ -316,7 +316,8 @@ def signals(
     Returns
     -------
     DataFrame, events x signals
-        Indexed by ``event_id``; NaN without an estimate.
+        Indexed by ``event_id``; NaN without an estimate, and for guidance without a date of its
+        consensus or one end of its range, whether a cell or the whole column is missing.
     """
     _check_dead_band(dead_band)
     frame = announcements.frame.set_index("event_id")
@@ -325,8 +326,8 @@ def signals(
         columns["eps"] = percentage_surprise(frame)
     if {"revenue_actual", "revenue_estimate"} <= set(frame.columns):
         columns["revenue"] = revenue_surprise(frame)
-    if set(_GUIDANCE) <= set(frame.columns):
-        columns["guidance"] = guidance_revision(frame)["guidance_revision"]
+    if "guidance_consensus" in frame.columns:
+        columns["guidance"] = _guidance(frame)
     metrics = _signals.metric_surprises(announcements.metrics, announcements.frame["event_id"])
     found = columns.combine_first(metrics)[[*columns.columns, *metrics.columns.difference(columns.columns, sort=False)]]
     return _signals.signs(found.reindex(frame.index), dead_band, orientation or {})
@@ -363,8 +364,9 @@ def table(
     DataFrame indexed by ``event_id``
         ``eps_surprise, surprise_class, sue_seasonal, sue, sue_foster`` with EPS columns;
         ``price_scaled`` and ``price_scaled_seasonal`` with ``close``; ``revenue_surprise``,
-        ``dispersion_scaled``, ``guidance_revision`` with theirs; ``signals`` with a metrics
-        table or revenue; ``note``, why ``sue`` is missing.
+        ``dispersion_scaled`` with theirs; ``guidance_revision`` with a ``guidance_consensus``,
+        NaN where the other columns of guidance are missing; ``signals`` with metrics,
+        revenue or guidance; ``note``, why ``sue`` is missing.
     """
     frame = announcements if isinstance(announcements, pd.DataFrame) else announcements.frame
     has = set(frame.columns)
@@ -385,8 +387,8 @@ def table(
         found["revenue_surprise"] = revenue_surprise(frame)
     if {"eps_estimate_sd", "eps_estimate_count", "eps_actual", "eps_estimate"} <= has:
         found["dispersion_scaled"] = dispersion_scaled(frame)
-    if set(_GUIDANCE) <= has:
-        found["guidance_revision"] = guidance_revision(frame)["guidance_revision"]
+    if "guidance_consensus" in has:
+        found["guidance_revision"] = _guidance(frame)
     columns = pd.DataFrame(found, index=frame.index).set_index(pd.Index(frame["event_id"]))
     if isinstance(announcements, Announcements):
         known = signals(announcements, dead_band=dead_band)
@@ -414,6 +416,12 @@ def with_measures(announcements: Announcements, **options: Any) -> Announcements
 _GUIDANCE = ("guidance_low", "guidance_high", "guidance_consensus", "guidance_consensus_as_of")
 
 _SUE_COLUMNS = {"sue_seasonal": "seasonal", "sue": "seasonal-drift", "sue_foster": "foster"}
+
+
+def _guidance(frame: pd.DataFrame) -> pd.Series:
+    """Revision of guidance; a column that the table lacks is missing in every row, which gives NaN."""
+    lacking = [name for name in _GUIDANCE if name not in frame.columns]
+    return guidance_revision(frame.assign(**dict.fromkeys(lacking, np.nan)))["guidance_revision"]
 
 
 def _check_dead_band(dead_band: float) -> None:
