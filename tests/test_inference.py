@@ -187,6 +187,18 @@ def test_pairs_without_enough_common_days_are_counted():
     assert (overlap.n_pairs, overlap.n_short) == (10, 3)
 
 
+def test_short_pairs_are_those_whose_windows_of_unequal_length_overlap():
+    rng = np.random.default_rng(4)
+    rows = rng.normal(size=(5, 20))  # too short for any pair
+    day, lengths = np.array([0, 2, 2, 4, 5]), np.array([1, 1, 5, 1, 2])
+    found = correlation.overlap(lambda part: rows[part], day, lengths)
+    windows = [set(range(first, first + length)) for first, length in zip(day, lengths, strict=True)]
+    expected = sum(bool(one & other) for one, other in itertools.combinations(windows, 2))
+    # The longest window reaches the three that begin later, or with it; the others reach none.
+    assert expected == 3
+    assert (found.value, found.n_pairs, found.n_short) == (0, 10, expected)
+
+
 def test_skewness_adjusted(case):
     s, t = case
     ratio = s.car.mean() / s.car.std(ddof=1)

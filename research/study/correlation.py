@@ -121,7 +121,7 @@ def _sum_over_pairs(
     reach: int,
     weight: Callable[[NDArray[np.intp], NDArray[np.intp]], Floats],
 ) -> tuple[float, int, int]:
-    """Sum of weight times correlation over pairs at most ``reach`` sessions apart.
+    """Sum of weight times correlation over pairs at most ``reach`` sessions apart with a weight.
 
     ``weight`` takes the positions of some events and of others and gives a matrix.
 
@@ -144,9 +144,10 @@ def _sum_over_pairs(
             rho, common = _correlations(left, days[start:stop], right, days[first:end])
             apart = days[None, first:end] - days[start:stop, None]
             later = np.arange(first, end)[None, :] > np.arange(start, stop)[:, None]
-            pair = later & (np.abs(apart) <= reach)
+            weights = weight(order[start:stop], order[first:end])
+            pair = later & (np.abs(apart) <= reach) & (weights > 0)
             enough = pair & (common >= MIN_COMMON_DAYS) & np.isfinite(rho)
-            total += float((rho * weight(order[start:stop], order[first:end]))[enough].sum())
+            total += float((rho * weights)[enough].sum())
             counted += int(enough.sum())
             short += int(pair.sum()) - int(enough.sum())
     return total, counted, short
