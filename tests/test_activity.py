@@ -124,6 +124,13 @@ def test_reference_portfolio_is_bought_and_held(panel, results):
     assert np.isnan(results.bhar(-1, 1, reference=groups).loc["F11", "bhar"]).all()
 
 
+def test_a_reference_of_one_text_is_a_list_of_tickers(results):
+    for text, listed in (("F03", ["F03"]), ("F03, F05", ["F03", "F05"])):
+        pd.testing.assert_frame_equal(results.bhar(0, 1, text), results.bhar(0, 1, listed))
+        found = results.test_bhar([(0, 1), (0, 5)], text, draws=99)
+        pd.testing.assert_frame_equal(found, results.test_bhar([(0, 1), (0, 5)], iter(listed), draws=99))
+
+
 def test_tests_of_the_mean_bhar(results):
     table = results.test_bhar([(0, 5)], draws=999).set_index("test")
     values = results.bhar(0, 5)["bhar"].dropna()

@@ -53,9 +53,20 @@ def test_peers_have_a_return_and_no_announcement_within_one_session(returns):
     )
     returns.loc[SESSIONS[zero], "G"] = np.nan
     assert clean_peers(announcements, returns, "A", SESSIONS[zero], CALENDAR) == ["E", "F", "H"]
-    assert clean_peers(announcements, returns, "A", SESSIONS[zero], CALENDAR, "HGFBA") == ["H", "F"]
+    assert clean_peers(announcements, returns, "A", SESSIONS[zero], CALENDAR, list("HGFBA")) == ["H", "F"]
     # Another firm's day: A is a candidate like any other there, and clean two sessions off.
     assert clean_peers(announcements, returns, "H", SESSIONS[zero + 2], CALENDAR, ["A", "C", "F"]) == ["A"]
+
+
+def test_a_text_names_tickers_and_no_letters(returns):
+    returns = returns.rename(columns={"G": "BB", "H": "HH"})
+    announcements = announced([("A", day(100), "bmo")])
+    among = lambda text: clean_peers(announcements, returns, "A", SESSIONS[100], CALENDAR, text)  # noqa: E731
+    assert among("BB") == ["BB"]
+    assert among("HH, BB,A, HH") == ["HH", "BB"]
+    with pytest.raises(es.NotFoundError, match="no returns of BF"):
+        among("BF")
+    pd.testing.assert_series_equal(equal_weighted(returns, "HH,BB"), equal_weighted(returns, ["HH", "BB"]))
 
 
 def test_an_unknown_hour_makes_both_of_its_sessions_unclean(returns):

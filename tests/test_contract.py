@@ -547,6 +547,8 @@ def test_models_are_available_where_their_factors_are():
     assert benchmarks.available_models(factors) == [*plain, "capm", "ff3", "carhart", "ff5", "ff6"]
     assert benchmarks.available_models(factors[["Mkt-RF", "SMB", "HML", "RF"]]) == [*plain, "capm", "ff3"]
     assert benchmarks.available_models(factors[names]) == plain
+    checked = es.FactorReturns.from_frame(factors)
+    assert benchmarks.available_models(checked) == benchmarks.available_models(factors)
 
 
 def test_an_unknown_model_is_wrong_usage_before_anything_runs(tmp_path, monkeypatch, capsys):

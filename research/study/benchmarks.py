@@ -14,6 +14,7 @@ from research.events.announcements import Announcements
 from research.events.calendar import TradingCalendar
 from research.market.factors import FactorReturns
 from research.study.models import FactorModel, resolve_model
+from research.study.peers import tickers_of
 from research.study.results import EventStudyResults
 from research.study.study import EventStudy
 
@@ -30,7 +31,7 @@ def clean_peers(
     ticker: str,
     day_zero: pd.Timestamp,
     calendar: TradingCalendar,
-    candidates: Iterable[str] | None = None,
+    candidates: Iterable[str] | str | None = None,
 ) -> list[str]:
     """Firms without an announcement of their own within one session of day zero.
 
@@ -46,7 +47,7 @@ def clean_peers(
     day_zero : Timestamp
         A session of ``calendar``.
     candidates : iterable of str, optional
-        Columns of ``returns``; by default all of them.
+        Columns of ``returns``, or a text that names one or, with commas, several; by default all of them.
 
     Returns
     -------
@@ -60,7 +61,7 @@ def clean_peers(
     NotFoundError
         For candidates without any return; all of them are named.
     """
-    pool = list(returns.columns) if candidates is None else list(dict.fromkeys(candidates))
+    pool = list(returns.columns) if candidates is None else tickers_of(candidates)
     _require_returns(pool, returns, "candidates")
     position = int(calendar.position([day_zero])[0])
     near = calendar.sessions[max(position - NEIGHBOURHOOD, 0) : position + NEIGHBOURHOOD + 1]
@@ -81,7 +82,7 @@ def _require_returns(names: list[str], returns: pd.DataFrame, parameter: str) ->
         )
 
 
-def equal_weighted(returns: pd.DataFrame, members: Iterable[str], name: str = "peers") -> pd.Series:
+def equal_weighted(returns: pd.DataFrame, members: Iterable[str] | str, name: str = "peers") -> pd.Series:
     """Equal-weighted mean return of a fixed set of firms.
 
     NaN on sessions on which any member has no return: a benchmark whose membership
@@ -93,20 +94,20 @@ def equal_weighted(returns: pd.DataFrame, members: Iterable[str], name: str = "p
     NotFoundError
         For members that are no column of ``returns``; all of them are named.
     """
-    chosen = [members] if isinstance(members, str) else list(members)
+    chosen = tickers_of(members)
     _require_returns(chosen, returns, "members")
     part = returns[chosen]
     values = part.to_numpy()
     return pd.Series(values.mean(axis=1) if values.shape[1] else np.nan, index=part.index, name=name)
 
 
-def available_models(factors: pd.DataFrame | None = None) -> list[str]:
+def available_models(factors: pd.DataFrame | FactorReturns | None = None) -> list[str]:
     """Models that need nothing but the return, a market, and the factors that are there.
 
     Parameters
     ----------
-    factors : DataFrame, optional
-        Factor returns with French's names.
+    factors : DataFrame or FactorReturns, optional
+        Factor returns with French's names, as :class:`EventStudy` takes them.
 
     Returns
     -------
@@ -114,7 +115,9 @@ def available_models(factors: pd.DataFrame | None = None) -> list[str]:
         ``market``, ``market-adjusted`` and ``mean-adjusted``; then those of ``capm``, ``ff3``,
         ``carhart``, ``ff5`` and ``ff6`` whose factors and risk-free rate are all there.
     """
-    names = set() if factors is None else set(FactorReturns.from_frame(factors).names)
+    if factors is not None and not isinstance(factors, FactorReturns):
+        factors = FactorReturns.from_frame(factors)
+    names = set() if factors is None else set(factors.names)
     found = [*PLAIN_MODELS]
     for name in FACTOR_MODELS:
         model = resolve_model(name)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from research.errors import ParameterError, in_words
 from research.study import inference, parametric, resampling
 from research.study.outcomes import MEAN, TestResult, WindowSample, no_spread, undefined
-from research.study.peers import group_codes
+from research.study.peers import group_codes, tickers_of
 
 if TYPE_CHECKING:
     from research.study.results import EventStudyResults
@@ -85,7 +85,7 @@ def _codes(tickers: list[str], reference: Iterable[str] | Mapping[str, str]) -> 
                 "no ticker of the returns is in a group", parameter="reference", allowed=in_words(tickers, 10)
             )
         return codes
-    chosen = [reference] if isinstance(reference, str) else list(reference)
+    chosen = tickers_of(reference)
     unknown = [name for name in chosen if name not in tickers]
     if unknown or not chosen:
         raise ParameterError(
@@ -104,7 +104,8 @@ def test_table(
     draws: int,
 ) -> pd.DataFrame:
     """Table of :meth:`EventStudyResults.test_bhar`."""
-    kept = list(reference) if reference is not None and not isinstance(reference, Mapping) else reference
+    # Read once: an iterator would be empty for the second window.
+    kept = reference if reference is None or isinstance(reference, Mapping) else tickers_of(reference)
     rows = []
     for window in windows:
         bhar = table(results, window, kept)["bhar"].to_numpy()

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+
+
+def tickers_of(names: Iterable[str] | str) -> list[str]:
+    """Tickers without repetition; text is one of them, or a comma-separated list."""
+    parts = [part.strip() for part in names.split(",")] if isinstance(names, str) else list(names)
+    return [name for name in dict.fromkeys(parts) if name != ""]
 
 
 def group_codes(tickers: list[str], groups: Mapping[str, str]) -> NDArray[np.int64]:

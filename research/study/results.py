@@ -228,7 +228,7 @@ class EventStudyResults(FittedEvents):
         start, end : int
             First and last relative day, inside the fitted window.
         reference : iterable of str or mapping, optional
-            By default the market return. A list of tickers: the reference portfolio is bought
+            By default the market return. A list of tickers, or a text of them: the reference portfolio is bought
             and held, :math:`\text{mean}_j \prod_t (1 + R_{jt})`, not rebalanced, without the event
             firm and firms with a missing day (Lyon, Barber and Tsai 1999, JF 54). A mapping of
             ticker to group: the firms of the event firm's group.
