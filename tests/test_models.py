@@ -418,6 +418,7 @@ def test_dates_and_codes_of_factors_that_cannot_be_used_are_named(factors):
     with pytest.raises(es.InputError, match="code for a missing value") as caught:
         FactorReturns.from_frame(percent, units="percent")
     assert caught.value.rows["row"].tolist() == [f"{factors.index[i]:%Y-%m-%d}" for i in (3, 9)]
+    assert caught.value.rows["value"].tolist() == [-99.99, -999]  # as written, not divided
 
 
 def test_factor_names_are_understood_and_missing_ones_named(panel, factors):

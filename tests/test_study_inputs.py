@@ -126,6 +126,8 @@ def test_unusable_market_returns(panel, change, said):
         (lambda f: f.set_axis(f.index + pd.Timedelta(hours=16)), "time of day"),
         (lambda f: f.set_axis(f.index + pd.Timedelta(days=20 * 365)), "no date in common"),
         (lambda f: f.astype(object), "Convert them to floats"),
+        (lambda f: f * np.nan, "factor return is missing on every date"),
+        (lambda f: pd.concat([f.set_axis(f.index + pd.Timedelta(days=20 * 365)), f * np.nan]), "no date in common"),
     ],
 )
 def test_unusable_factor_returns(panel, change, said):

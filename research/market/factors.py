@@ -73,11 +73,13 @@ class FactorReturns:
             raise InputError("no factor returns", parameter="factors", remedy="Pass a DataFrame, sessions x factors.")
         named = frame.rename(columns=lambda name: _SPELLINGS.get(str(name).strip().lower(), str(name).strip()))
         _check_shape(named)
-        values = named.to_numpy(dtype=np.float64, na_value=np.nan) / (100 if units == "percent" else 1)
-        checked = pd.DataFrame(values, index=named.index.tz_localize(None).as_unit("ns"), columns=named.columns)
-        _refuse(checked, np.isinf(checked.to_numpy()), "infinite")
+        values = named.to_numpy(dtype=np.float64, na_value=np.nan)
+        given = pd.DataFrame(values, index=named.index.tz_localize(None).as_unit("ns"), columns=named.columns)
+        checked = given / (100 if units == "percent" else 1)
+        # Cells are shown as they were written.
+        _refuse(given, np.isinf(values), "infinite")
         _check_units(checked, units)
-        _refuse(checked, checked.to_numpy() <= _NOT_KNOWN, "a code for a missing value")
+        _refuse(given, checked.to_numpy() <= _NOT_KNOWN, "a code for a missing value")
         return cls(checked.sort_index())
 
     @property

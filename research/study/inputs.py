@@ -199,8 +199,9 @@ def check_factors(factors: pd.DataFrame | FactorReturns | None, returns: pd.Data
     if factors is None:
         return None
     checked = factors if isinstance(factors, FactorReturns) else FactorReturns.from_frame(factors)
-    labels = session_labels(checked.frame.index, "factors")
-    _check_common(labels, returns, "factors", "factor return")
+    frame = checked.frame
+    labels = session_labels(frame.index, "factors")
+    _check_common(labels[frame.notna().any(axis=1)], returns, "factors", "factor return")
     return checked
 
 
