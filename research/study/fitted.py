@@ -71,11 +71,6 @@ class FittedEvents:
         names = ("firm", "day", "owner")
         return estimation.Events(*(self._merged([getattr(p.events, name) for p in self._parts]) for name in names))
 
-    @property
-    def _firm(self) -> NDArray[np.int64]:
-        """Column of the returns of each used event."""
-        return self._events.owner
-
     @cached_property
     def _variance(self) -> Floats | None:
         """Forecast variance of each day of the window, for models in which it changes."""
@@ -260,12 +255,12 @@ class FittedEvents:
         position = columns - self._offset
         inside = (position >= 0) & (position < len(self._sessions))
         labels = self._sessions[np.clip(position, 0, len(self._sessions) - 1)].where(inside)
-        return labels, self._raw[self._firm[i], columns]
+        return labels, self._raw[self.firms[i], columns]
 
     def held_returns(self, window: tuple[int, int]) -> Floats:
         """Returns of the event firms over a window; shape (n_events, L)."""
         first = self._events.day + window[0]
-        return estimation.gather(self._raw, self._firm, first, window[1] - window[0] + 1)
+        return estimation.gather(self._raw, self.firms, first, window[1] - window[0] + 1)
 
     def market_held(self, window: tuple[int, int]) -> Floats | None:
         """Market returns over the same days; None without a market."""
@@ -283,7 +278,7 @@ class FittedEvents:
     @property
     def firms(self) -> NDArray[np.int64]:
         """Column of each used event's firm among :attr:`tickers`; shape (n_events,)."""
-        return self._firm
+        return self._events.owner
 
     @property
     def tickers(self) -> list[str]:
@@ -302,7 +297,7 @@ class FittedEvents:
 
     def last_return_day(self) -> NDArray[np.int64]:
         """Grid position of the last return of each used event's firm; shape (n_events,)."""
-        firms, place = np.unique(self._firm, return_inverse=True)
+        firms, place = np.unique(self.firms, return_inverse=True)
         present = ~np.isnan(self._raw[firms, self._offset : self._offset + len(self._sessions)])
         return (present.shape[1] - 1 - present[:, ::-1].argmax(axis=1))[place].astype(np.int64)
 

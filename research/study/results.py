@@ -176,7 +176,10 @@ class EventStudyResults(FittedEvents):
         ParameterError
             If it is none, or reaches outside.
         """
-        window = relative_window("window", (start, end))
+        return self._inside(relative_window("window", (start, end)))
+
+    def _inside(self, window: tuple[int, int]) -> tuple[int, int]:
+        """The window, if it does not reach outside the fitted one."""
         if window[0] < self.settings.window[0] or window[1] > self.settings.window[1]:
             raise ParameterError(
                 "the window reaches outside the fitted event window",
@@ -446,7 +449,7 @@ class EventStudyResults(FittedEvents):
             listed = list(windows)
             if len(listed) == 2 and all(is_whole(day) for day in listed):
                 listed = [tuple(listed)]
-        return list(dict.fromkeys(self.check_window(*relative_window("windows", window)) for window in listed))
+        return list(dict.fromkeys(self._inside(relative_window("windows", window)) for window in listed))
 
     # -- yardsticks -----------------------------------------------------------------------------
 
