@@ -170,3 +170,17 @@ def in_words(names: Iterable[Any], limit: int = 30) -> str:
     listed = [str(name) for name in names]
     text = ", ".join(listed[:limit])
     return text if len(listed) <= limit else f"{text} ... ({len(listed) - limit} more)"
+
+
+def is_whole(value: object) -> bool:
+    """Whether a value is an integer, which True and False are not."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def whole_number(parameter: str, value: object, least: int) -> int:
+    """An integer of at least ``least``; a ParameterError for anything else."""
+    if not is_whole(value) or value < least:  # type: ignore[operator]
+        raise ParameterError(
+            "not such a number", parameter=parameter, value=value, allowed=f"an integer of at least {least}"
+        )
+    return int(value)  # type: ignore[call-overload, no-any-return]

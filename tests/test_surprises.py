@@ -286,6 +286,9 @@ def test_what_a_refusal_of_forecasts_or_guidance_advises_can_be_followed():
     assert "leave those forecasts out" in caught.value.remedy
     found = surprises.consensus(forecasts.iloc[:1], frame, timezone="America/New_York")
     assert found["estimate_as_of"].tolist() == [pd.Timestamp("2015-01-20T17:00Z"), pd.NaT]
+    for days in (-1, 90.0, "90", True, None):
+        with pytest.raises(es.ParameterError, match="days"):
+            surprises.consensus(forecasts.iloc[:1], frame, days=days)
     with pytest.raises(es.ParameterError, match="timezone"):
         surprises.consensus(forecasts, frame, timezone="Europe/Nowhere")
     # Added later, the column was not read with the table; the advice is to do just that.
@@ -383,7 +386,10 @@ def test_the_floor_binds_on_nine_events_of_the_sample():
 
 @pytest.mark.parametrize(
     ("arguments", "error"),
-    [({"method": "random-walk"}, es.ParameterError), ({"history": 3}, es.ParameterError)],
+    [
+        ({"method": "random-walk"}, es.ParameterError),
+        *(({"history": history}, es.ParameterError) for history in (3, 8.0, "8", None, np.float64(8))),
+    ],
 )
 def test_impossible_arguments(arguments, error):
     frame = es.Announcements.from_frame(quarterly([1.0] * 6)).frame

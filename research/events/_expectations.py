@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from research.errors import InputError, ParameterError
+from research.errors import InputError, ParameterError, whole_number
 from research.events._checks import GUIDANCE_AS_OF, as_of, beginnings, local_dates, zone_of
 from research.events._columns import Columns
 from research.events._tables import Findings, row_labels
@@ -76,10 +76,11 @@ def consensus(
     InputError
         Missing columns; forecasts without an instant or a number, every row named.
     ParameterError
-        Impossible ``timezone``.
+        Impossible ``days`` or ``timezone``.
     """
     require(forecasts, ("event_id", "analyst", "forecast_at", "eps"), "One row a forecast.")
     require(frame, ("event_id", "announced_at", "announced_on", "exchange"), "Pass Announcements.frame.")
+    days = whole_number("days", days, 0)
     columns, findings = _columns(forecasts, zone_of(timezone))
     made, eps = columns.moments("forecast_at"), columns.numbers("eps")
     for name, missing in (

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from research.errors import InputError, ParameterError, nearest
+from research.errors import InputError, ParameterError, nearest, whole_number
 from research.events import _seasonal, _signals
 from research.events._expectations import consensus, figures, guidance_revision, on_one_basis, require
 from research.events._signals import SIGNAL_CLASSES
@@ -56,6 +56,9 @@ METHODS = ("seasonal", "seasonal-drift", "foster")
 
 #: Fewer analysts than this have no dispersion (METHODS 5.4).
 MIN_ANALYSTS = 3
+
+#: Fewer earlier differences than this have no scale.
+_SHORTEST_HISTORY = 4
 
 #: A close older than this many days says nothing about the day before the news.
 _STALE = 7
@@ -169,8 +172,7 @@ def standardized_unexpected_earnings(
             "unknown expectation", parameter="method", value=method, allowed=", ".join(METHODS),
             remedy=nearest(str(method), METHODS) or None,
         )  # fmt: skip
-    if not isinstance(history, int | np.integer) or history < 4:
-        raise ParameterError("too short a history", parameter="history", value=history, allowed="4 quarters or more")
+    history = whole_number("history", history, _SHORTEST_HISTORY)
     require(frame, ("ticker", "announced_on", "eps_actual"), "Pass Announcements.frame.")
     earnings = figures(frame, "eps_actual")[0].to_numpy()
     days = frame["announced_on"].to_numpy(dtype="datetime64[D]").astype(np.int64)

@@ -17,9 +17,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from research.errors import ParameterError, nearest
+from research.errors import ParameterError, nearest, whole_number
 from research.market.factors import FactorReturns
-from research.study.settings import whole_number
 from research.study.thin_trading import MAX_GAP
 
 Floats = NDArray[np.float64]

@@ -12,11 +12,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from research.errors import ExcludedError, NotFoundError, ParameterError, in_words, nearest
+from research.errors import ExcludedError, NotFoundError, ParameterError, in_words, is_whole, nearest, whole_number
 from research.study import averages, buy_and_hold, inference, neighbours, single_event, testing, yardsticks
 from research.study.alignment import REASONS, when
 from research.study.fitted import FittedEvents, ratio
-from research.study.settings import coverage, is_whole, relative_window, whole_number
+from research.study.settings import coverage, relative_window
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from research.errors import ParameterError, nearest
+from research.errors import ParameterError, is_whole, nearest, whole_number
+
+__all__ = ["FURTHEST", "Settings", "coverage", "is_whole", "relative_window", "whole_number"]
 
 _OTHER_ANNOUNCEMENTS = ("cut", "keep")
 #: No window reaches further: forty years of sessions.
@@ -105,20 +107,6 @@ def _days(window: object) -> tuple[int, int] | None:
     except (TypeError, ValueError):
         return None
     return (int(first), int(last)) if is_whole(first) and is_whole(last) else None
-
-
-def is_whole(value: object) -> bool:
-    """Whether a value is an integer, which True and False are not."""
-    return isinstance(value, int | np.integer) and not isinstance(value, bool)
-
-
-def whole_number(parameter: str, value: object, least: int) -> int:
-    """An integer of at least ``least``; a ParameterError for anything else."""
-    if not is_whole(value) or value < least:  # type: ignore[operator]
-        raise ParameterError(
-            "not such a number", parameter=parameter, value=value, allowed=f"an integer of at least {least}"
-        )
-    return int(value)  # type: ignore[call-overload, no-any-return]
 
 
 def coverage(value: object) -> float:

@@ -10,7 +10,7 @@ import warnings
 
 import pandas as pd
 
-from research.errors import ParameterError, ResearchWarning
+from research.errors import ParameterError, ResearchWarning, whole_number
 from research.events.announcements import Announcements
 from research.events.calendar import TradingCalendar
 from research.market.factors import FactorReturns
@@ -18,7 +18,7 @@ from research.study.fitting import Fitter, padded
 from research.study.inputs import as_announcements, check_factors, check_logarithms, check_market, check_returns
 from research.study.models import ExpectedReturnModel, GarchModel, Series, TradeToTradeModel, resolve_model
 from research.study.results import EventStudyResults
-from research.study.settings import Settings, whole_number
+from research.study.settings import Settings
 
 #: Fewer announcements than this in an estimation year and the cut is not doing its work.
 FEW_KNOWN = 3

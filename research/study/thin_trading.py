@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from research.study.settings import whole_number
+from research.errors import whole_number
 
 Floats = NDArray[np.float64]
 
