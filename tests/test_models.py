@@ -401,6 +401,14 @@ def test_percent_factors_are_detected(factors):
         FactorReturns.from_frame(factors, units="percent")
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("units", ["decimals", "percent"])
+def test_a_factor_without_a_value_has_no_units(factors, units):
+    given = (100 * factors if units == "percent" else factors).assign(SMB=np.nan)
+    assert FactorReturns.from_frame(given, units=units).frame["SMB"].isna().all()
+    assert FactorReturns.from_frame(given * np.nan, units=units).frame.isna().all(axis=None)
+
+
 def test_dates_and_codes_of_factors_that_cannot_be_used_are_named(factors):
     """A stamp with a time of day would meet no session, and -99.99 would pass for a crash."""
     index = factors.index.to_series().reset_index(drop=True)

@@ -171,6 +171,7 @@ def _refuse(frame: pd.DataFrame, where: np.ndarray, what: str) -> None:
 
 def _check_units(frame: pd.DataFrame, units: str) -> None:
     """Refuse numbers that can only be per cent; the classic mistake is silent otherwise."""
+    frame = frame.dropna(axis="columns", how="all")
     for name in frame.columns:
         limit = _TYPICAL_RISK_FREE if name == "RF" else _TYPICAL_FACTOR
         typical = float(frame[name].abs().median())
