@@ -126,8 +126,10 @@ def checked_rows(
     precision = "announced_at_precision" if "announced_at_precision" in columns else "precision"
     table.update(when(table, moments, dates, columns.values(precision, _cells.precision), findings))
     table["estimate_as_of"] = as_of(table, columns.moments("estimate_as_of"), findings)
-    # Read before the findings are summed up, as a covariate kept in its place.
-    guidance = as_of(table, columns.moments(GUIDANCE_AS_OF), findings, GUIDANCE_AS_OF, strictly=True)
+    covariates = frame[[name for name in frame.columns if name not in KNOWN]].reset_index(drop=True)
+    if GUIDANCE_AS_OF in columns:
+        moments = columns.moments(GUIDANCE_AS_OF)
+        covariates[GUIDANCE_AS_OF] = as_of(table, moments, findings, GUIDANCE_AS_OF, strictly=True)
     given_ids = columns.values("event_id", _cells.text)
 
     for name in ("session", "fiscal_period"):
@@ -139,9 +141,6 @@ def checked_rows(
     table["event_id"] = _identify(table, placed, given_ids, findings)
     table["status"], table["detail"] = findings.verdicts()
     kept = [name for name in COLUMNS if name in table and (name not in _OPTIONAL or name in columns)]
-    covariates = frame[[name for name in frame.columns if name not in KNOWN]].reset_index(drop=True)
-    if GUIDANCE_AS_OF in covariates:
-        covariates[GUIDANCE_AS_OF] = guidance
     return pd.concat([pd.DataFrame({name: table[name] for name in kept}), covariates], axis="columns"), placed
 
 
