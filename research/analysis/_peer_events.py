@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -15,12 +15,6 @@ KIND = "spillover"
 def around(window: tuple[int, int]) -> tuple[int, int]:
     """The event window that is fitted: the one that is summed, day zero included."""
     return min(0, window[0]), max(0, window[1])
-
-
-def tickers_of(names: Iterable[str] | str) -> list[str]:
-    """Tickers without repetition; text is a comma-separated list, not a list of letters."""
-    parts = [part.strip() for part in names.split(",")] if isinstance(names, str) else list(names)
-    return [name for name in dict.fromkeys(parts) if name != ""]
 
 
 def events_on(tickers: list[str], sessions: list[pd.Timestamp]) -> Announcements:

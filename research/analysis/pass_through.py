@@ -11,12 +11,13 @@ import pandas as pd
 import statsmodels.api as sm
 
 from research.analysis import clusters
-from research.analysis._peer_events import around, events_on, known_under, tickers_of
+from research.analysis._peer_events import around, events_on, known_under
 from research.analysis._tiers import pairs, peer_days
 from research.analysis.bootstrap import wild_cluster_bootstrap
 from research.errors import ResearchWarning
 from research.events.announcements import Announcements
 from research.events.calendar import TradingCalendar
+from research.study.peers import tickers_of
 from research.study.results import EventStudyResults
 from research.study.settings import relative_window
 from research.study.study import EventStudy

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from research.analysis._peer_events import around, events_on, known_under, tickers_of
+from research.analysis._peer_events import around, events_on, known_under
 from research.analysis._tiers import MEANING, NEAR, TIERS, UNKNOWN, assign_tiers, peer_days
 from research.analysis.pass_through import MIN_DATES, Pass, pass_through, spillover_panel
 from research.analysis.sharing import Shared, fieller
@@ -21,6 +21,7 @@ from research.errors import InputError, ParameterError, ResearchWarning
 from research.events.announcements import Announcements
 from research.events.calendar import TradingCalendar
 from research.study.models import MatchedModel, resolve_model
+from research.study.peers import tickers_of
 from research.study.results import EventStudyResults
 from research.study.settings import relative_window
 from research.study.study import EventStudy
