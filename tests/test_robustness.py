@@ -11,7 +11,7 @@ import statsmodels.api as sm
 from statsmodels.stats.multitest import multipletests
 
 import research as es
-from research.analysis._placebo import CleanPools
+from research.analysis._placebo import CleanPools, Drawn, reactions
 from research.analysis.effects import effect, minimum_detectable_effect
 from research.analysis.robustness import (
     adjust_p_values,
@@ -230,8 +230,9 @@ def test_romano_wolf_refuses_the_impossible():
         romano_wolf(responses, pd.Series([1, 1]))
     with pytest.raises(es.InputError):
         romano_wolf(responses, pd.Series([1, 2], index=[5, 6]))
-    with pytest.raises(es.ParameterError):
-        romano_wolf(responses, pd.Series([1, 2]), draws=0)
+    for draws in (0, True, 2.0):
+        with pytest.raises(es.ParameterError, match="draws"):
+            romano_wolf(responses, pd.Series([1, 2]), draws=draws)
     assert np.isnan(romano_wolf(responses, pd.Series([1, 2]), draws=9).loc["flat", "romano_wolf"])
 
 
@@ -302,13 +303,16 @@ def test_a_firm_is_never_drawn_twice_on_a_session(panel):
     assert lost > 0
 
 
-def test_every_placebo_estimate_is_that_of_its_own_study(panel):
+@pytest.mark.parametrize("model", ["market", "vasicek", es.VasicekModel(1.0, 0.05), "matched"])
+def test_every_placebo_estimate_is_that_of_its_own_study(panel, model):
     """Draws that are estimated together against one study a draw, from announcements in a table."""
+    if model == "matched":
+        model = es.MatchedModel({name: f"G{at % 2}" for at, name in enumerate(panel.returns.columns)})
     covariate = pd.Series(
         np.random.default_rng(1).normal(size=len(panel.announcements)), index=panel.announcements.frame["event_id"]
     )
-    choices = {"market": panel.market, "window": (0, 1), "known_announcements": panel.announcements}
-    found = placebo(panel.announcements, panel.returns, panel.market, covariate=covariate, draws=3, seed=9)
+    choices = {"model": model, "market": panel.market, "window": (0, 1), "known_announcements": panel.announcements}
+    found = placebo(panel.announcements, panel.returns, panel.market, model=model, covariate=covariate, draws=3, seed=9)
     results = es.EventStudy(panel.announcements, panel.returns, **choices).fit()
     pools = CleanPools(results, panel.announcements, panel.returns, es.TradingCalendar("XNYS"), 5)
     rng = np.random.default_rng(9)
@@ -330,6 +334,49 @@ def test_draws_estimated_in_small_batches_are_the_same(panel, monkeypatch):
     monkeypatch.setattr("research.analysis._placebo.BATCH", 150)
     parts = placebo(panel.announcements, panel.returns, panel.market, draws=6, seed=2)
     pd.testing.assert_frame_equal(whole["draws"], parts["draws"])
+
+
+def test_a_prior_of_the_cross_section_is_that_of_each_draw(panel, monkeypatch):
+    """Whatever is drawn beside it, and where too few are left for a prior there is no statistic, not an error."""
+    ids = panel.announcements.frame["event_id"]
+    choices = {"model": "vasicek", "known_announcements": panel.announcements, "seed": 2}
+    for kept in (ids.tolist(), ids.iloc[[7, 20]].tolist()):
+        few = panel.announcements.select(kept)
+        whole = placebo(few, panel.returns, panel.market, draws=6, **choices)
+        monkeypatch.setattr("research.analysis._placebo.BATCH", 1)
+        parts = placebo(few, panel.returns, panel.market, draws=6, **choices)
+        monkeypatch.undo()
+        pd.testing.assert_frame_equal(whole["draws"], parts["draws"])
+    results = es.EventStudy(few, panel.returns, "vasicek", panel.market, window=(0, 1)).fit()
+    pools = CleanPools(results, panel.announcements, panel.returns, es.TradingCalendar("XNYS"), 5)
+
+    def fit(moved):
+        return es.EventStudy(moved, panel.returns, "vasicek", panel.market, window=(0, 1)).fit()
+
+    drawn = pools.draw(np.random.default_rng(0))
+    alone = Drawn(drawn.event[:1], drawn.session[:1])
+    ((_, values),) = reactions(pools, [alone], fit, (0, 1), together=False)
+    assert np.isnan(values).tolist() == [True]
+
+
+def test_draws_are_not_all_held_at_once(panel, monkeypatch):
+    results = es.EventStudy(panel.announcements, panel.returns, market=panel.market, window=(0, 1)).fit()
+    pools = CleanPools(results, panel.announcements, panel.returns, es.TradingCalendar("XNYS"), 5)
+    rng = np.random.default_rng(0)
+    pulled = []
+
+    def draws():
+        for number in range(20):
+            pulled.append(number)
+            yield pools.draw(rng)
+
+    def fit(moved):
+        return es.EventStudy(moved, panel.returns, market=panel.market, window=(0, 1)).fit()
+
+    monkeypatch.setattr("research.analysis._placebo.BATCH", 1)
+    found = reactions(pools, draws(), fit, (0, 1), together=True)
+    next(found)
+    assert len(pulled) == 2
 
 
 def test_placebo_keeps_clear_of_announcements_that_are_not_studied(panel):
@@ -364,7 +411,7 @@ def test_placebo_without_room_or_draws_has_no_p_value(panel):
     none = placebo(panel.announcements, panel.returns, panel.market, draws=0)
     assert np.isnan(none["p_value"])
     assert np.isnan(none["granularity"])
-    for keywords in ({"draws": -1}, {"draws": 2.5}, {"distance": -1}):
+    for keywords in ({"draws": -1}, {"draws": 2.5}, {"draws": True}, {"distance": -1}, {"distance": True}):
         with pytest.raises(es.ParameterError):
             placebo(panel.announcements, panel.returns, panel.market, **keywords)
 
@@ -447,6 +494,21 @@ def test_impossible_requests_are_told(panel, results):
     for call, error, message in cases:
         with pytest.raises(error, match=message):
             call()
+
+
+def test_a_table_is_checked_once_for_all_specifications(panel, monkeypatch):
+    table = panel.announcements.frame[["ticker", "announced_at"]]
+    calls = []
+    checked = es.Announcements.from_frame.__func__
+
+    def counted(cls, frame, **choices):
+        calls.append(len(frame))
+        return checked(cls, frame, **choices)
+
+    monkeypatch.setattr(es.Announcements, "from_frame", classmethod(counted))
+    found = specification_curve(table, panel.returns, panel.market, windows=[(0, 0)], day_zero_rules=["instant"])
+    assert len(found) == 5
+    assert calls == [len(table)]
 
 
 def test_placebo_takes_a_table_like_a_study_does(panel):

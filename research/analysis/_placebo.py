@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from research.errors import ParameterError
 from research.events.announcements import Announcements
 from research.events.calendar import TradingCalendar
 from research.study.alignment import known_days
@@ -18,7 +19,7 @@ from research.study.results import EventStudyResults
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-#: Rows of several draws that are estimated in one study; bounds the memory, not the result.
+#: Rows of several draws that are drawn ahead and estimated in one study; bounds the memory, not the result.
 BATCH = 100_000
 
 
@@ -128,14 +129,7 @@ class CleanPools:
         """
         # Every row is one of a few checked ones with another date: thousands need no check cell by cell.
         pattern = names.assign(announced_at=f"{self.sessions[session[0]]:%Y-%m-%d}", session="bmo")
-        checked = Announcements.from_frame(pattern)
-        days = self.sessions[session]
-        frame = checked.frame.iloc[firm_kind].reset_index(drop=True)
-        frame["event_id"] = [str(i) for i in range(len(frame))]
-        frame["announced_on"] = days
-        placed = checked.timed().iloc[firm_kind].reset_index(drop=True)
-        placed["timing"], placed["day_zero"] = "bmo", days
-        return Announcements(frame, placed, None, {})
+        return Announcements.repeated(Announcements.from_frame(pattern), firm_kind, self.sessions[session])
 
 
 def _late_comers(keys: Ints, home: Ints, contested: Ints) -> list[int]:
@@ -154,33 +148,70 @@ def _late_comers(keys: Ints, home: Ints, contested: Ints) -> list[int]:
 
 def reactions(
     pools: CleanPools,
-    draws: list[Drawn],
+    draws: Iterable[Drawn],
     fit: Callable[[Announcements], EventStudyResults],
     window: tuple[int, int],
-) -> Iterator[Floats]:
-    """CAR of every placebo announcement, draw by draw; NaN where the study excluded it.
+    *,
+    together: bool,
+) -> Iterator[tuple[Drawn, Floats]]:
+    """Every draw and the CAR of its placebo announcements; NaN where the study excluded one.
 
-    A firm and session that several draws share is estimated once, and those of a batch of draws
-    in one study: an event's estimate does not depend on the other events.
+    Parameters
+    ----------
+    pools : CleanPools
+    draws : iterable of Drawn
+        Pulled as they are needed: a batch of them is held at a time.
+    fit : callable
+        The study of given announcements.
+    window : (int, int)
+        Of the CAR.
+    together : bool
+        Whether an event's estimate does not depend on the other events of its study. A firm and session that
+        several draws share is then estimated once, and those of a batch of draws in one study. Otherwise (a
+        prior that is the cross-section of the study) every draw is a study of its own; one that gives no such
+        prior has no CAR.
     """
     names = pd.DataFrame({"ticker": pools.firms, "kind": pools.kinds})
     names = names.drop_duplicates(ignore_index=True)
     code = pd.MultiIndex.from_frame(names).get_indexer(pd.MultiIndex.from_arrays([pools.firms, pools.kinds]))
-    n = len(pools.sessions)
-    values, done = np.full(len(names) * n, np.nan), np.zeros(len(names) * n, dtype=bool)
+
+    def estimated(firm_kind: Ints, session: Ints) -> Floats:
+        values = np.full(len(session), np.nan)
+        if len(session):
+            results = fit(pools.announcements(firm_kind, session, names))
+            used = results.events["event_id"].astype(np.int64).to_numpy()
+            values[used] = results.car(*window)["car"].to_numpy()
+        return values
+
+    if together:
+        yield from _shared(draws, code, len(names), len(pools.sessions), estimated)
+        return
+    for one in draws:
+        try:
+            values = estimated(code[one.event], one.session)
+        except ParameterError as error:
+            # The model was good for the actual events: too few of this draw's were left for its prior.
+            if error.parameter != "model":
+                raise
+            values = np.full(len(one.event), np.nan)
+        yield one, values
+
+
+def _shared(
+    draws: Iterable[Drawn], code: Ints, n_codes: int, n: int, estimated: Callable[[Ints, Ints], Floats]
+) -> Iterator[tuple[Drawn, Floats]]:
+    """Draws whose events are estimated once a firm, kind (``code`` of each event) and session (of ``n``)."""
+    values, done = np.full(n_codes * n, np.nan), np.zeros(n_codes * n, dtype=bool)
     for batch in _batches(draws):
         keys = [code[one.event] * n + one.session for one in batch]
         fresh = np.unique(np.concatenate(keys))
         fresh = fresh[~done[fresh]]
-        if len(fresh):
-            results = fit(pools.announcements(fresh // n, fresh % n, names))
-            used = results.events["event_id"].astype(np.int64).to_numpy()
-            values[fresh[used]] = results.car(*window)["car"].to_numpy()
-            done[fresh] = True
-        yield from (values[one] for one in keys)
+        values[fresh] = estimated(fresh // n, fresh % n)
+        done[fresh] = True
+        yield from zip(batch, (values[one] for one in keys), strict=True)
 
 
-def _batches(draws: list[Drawn]) -> Iterator[list[Drawn]]:
+def _batches(draws: Iterable[Drawn]) -> Iterator[list[Drawn]]:
     """Consecutive draws with at most :data:`BATCH` rows, one draw at the least."""
     batch: list[Drawn] = []
     size = 0

@@ -21,9 +21,9 @@ from research.errors import InputError, ParameterError, ResearchWarning, in_word
 from research.events.announcements import Announcements
 from research.events.calendar import TradingCalendar
 from research.study.inputs import as_announcements
-from research.study.models import resolve_model
+from research.study.models import VasicekModel, resolve_model
 from research.study.results import EventStudyResults
-from research.study.settings import relative_window
+from research.study.settings import relative_window, whole_number
 from research.study.study import EventStudy
 
 __all__ = [
@@ -104,6 +104,8 @@ def specification_curve(
                 "unknown rule", parameter="day_zero_rules", value=rule, allowed=", ".join(DAY_ZERO_RULES),
                 remedy=nearest(str(rule), DAY_ZERO_RULES) or None,
             )  # fmt: skip
+    # Checked once, not once a specification.
+    events = as_announcements(events)
     outer = (min(a for a, _ in listed) - 1, max(b for _, b in listed) + 1)
     rows = []
     for model, span in itertools.product(models, spans):
@@ -215,8 +217,7 @@ def romano_wolf(responses: pd.DataFrame, cluster: pd.Series, *, draws: int = 999
     -----
     Source: Romano and Wolf (2005, Journal of the American Statistical Association 100).
     """
-    if not isinstance(draws, int | np.integer) or draws < 1:
-        raise ParameterError("no draws", parameter="draws", value=draws, allowed="an integer of at least 1")
+    draws = whole_number("draws", draws, 1)
     if not cluster.index.equals(responses.index):
         raise InputError("clusters are not indexed like the responses", parameter="cluster")
     text = [str(name) for name in responses.columns if not pd.api.types.is_numeric_dtype(responses[name])]
@@ -314,8 +315,7 @@ def subperiods(
     DataFrame
         ``first, last`` (day zero) and the fields of Effect, in order of time.
     """
-    if not isinstance(parts, int | np.integer) or parts < 2:
-        raise ParameterError("no number of periods", parameter="parts", value=parts, allowed="2 or more")
+    parts = whole_number("parts", parts, 2)
     known = day_zero[response.notna() if covariate is None else response.notna() & covariate.notna()]
     if not len(known):
         raise InputError("no event has all of response and covariate", parameter="response")
@@ -353,7 +353,7 @@ def placebo(
 
     Announcements of one day zero move together to a random session that is more than ``distance`` sessions away
     from every known announcement of each of their firms; so dates stay as clustered as they were. Everything is
-    estimated anew.
+    estimated anew, the prior of ``vasicek`` from each draw's own cross-section.
 
     Parameters
     ----------
@@ -377,10 +377,7 @@ def placebo(
         clean session).
     """
     window = relative_window("window", window)
-    if not isinstance(draws, int | np.integer) or isinstance(draws, bool) or draws < 0:
-        raise ParameterError("no draws", parameter="draws", value=draws, allowed="an integer, 0 for none")
-    if not isinstance(distance, int | np.integer) or distance < 0:
-        raise ParameterError("no number of sessions", parameter="distance", value=distance, allowed="0, 1, 2 ...")
+    draws, distance = whole_number("draws", draws, 0), whole_number("distance", distance, 0)
     if covariate is not None:
         covariate = numbers(covariate, "covariate")
     events = as_announcements(events)
@@ -391,12 +388,16 @@ def placebo(
     actual = _fit(events, returns, model, market, **keep)
     car, days, x = _response(actual, window, covariate)
     observed = effect(car, days, None if covariate is None else x)
-    pools = CleanPools(actual, known, returns, own, int(distance))
+    pools = CleanPools(actual, known, returns, own, distance)
     rng = np.random.default_rng(seed)
-    drawn = [pools.draw(rng) for _ in range(int(draws))]
-    rows = []
-    found = reactions(pools, drawn, lambda moved: _fit(moved, returns, model, market, **keep), window)
-    for number, (one, values) in enumerate(zip(drawn, found, strict=True)):
+    drawn = (pools.draw(rng) for _ in range(draws))
+    found = reactions(
+        pools, drawn, lambda moved: _fit(moved, returns, model, market, **keep), window,
+        together=not (isinstance(actual.model, VasicekModel) and actual.model.prior_mean is None),
+    )  # fmt: skip
+    rows, n_moved = [], 0
+    for number, (one, values) in enumerate(found):
+        n_moved += len(one.event)
         at = pd.Series(one.session)
         gap = None if covariate is None else pd.Series(x.to_numpy()[one.event])
         single = effect(pd.Series(values), at, gap)
@@ -412,7 +413,7 @@ def placebo(
         "draws": table,
         "p_value": (1 + exceeding) / (len(t) + 1) if defined else float("nan"),
         "granularity": 1 / (len(t) + 1) if defined else float("nan"),
-        "moved": float(np.mean([len(one.event) for one in drawn])) / max(1, len(actual)) if drawn else float("nan"),
+        "moved": n_moved / draws / max(1, len(actual)) if draws else float("nan"),
     }
 
 

@@ -156,6 +156,31 @@ class Announcements:
         return cls._checked(table, ragged, options, text=True)
 
     @classmethod
+    def repeated(cls, pattern: Announcements, rows: np.ndarray, sessions: pd.DatetimeIndex) -> Announcements:
+        """Checked announcements over again on other sessions, each before the open.
+
+        Parameters
+        ----------
+        pattern : Announcements
+            Checked, and placed before the open.
+        rows : ndarray of int, shape (n,)
+            Rows of ``pattern``, any of them as often as wanted.
+        sessions : DatetimeIndex of length n
+            Day zero of each, a session of its exchange. Neither is checked again.
+
+        Returns
+        -------
+        Announcements
+            ``event_id`` is the number of the row; metrics are left behind.
+        """
+        frame = pattern._frame.iloc[rows].reset_index(drop=True)
+        frame["event_id"] = [str(i) for i in range(len(frame))]
+        frame["announced_on"] = sessions
+        placed = pattern.timed().iloc[rows].reset_index(drop=True)
+        placed["timing"], placed["day_zero"] = "bmo", sessions
+        return cls(frame, placed, None, pattern._aliases)
+
+    @classmethod
     def _checked(cls, frame: pd.DataFrame, ragged: list[Any], options: _Options, text: bool = False) -> Announcements:
         table = with_known_names(
             _without_verdicts(frame),
