@@ -157,22 +157,7 @@ class Announcements:
 
     @classmethod
     def repeated(cls, pattern: Announcements, rows: np.ndarray, sessions: pd.DatetimeIndex) -> Announcements:
-        """Checked announcements over again on other sessions, each before the open.
-
-        Parameters
-        ----------
-        pattern : Announcements
-            Checked, and placed before the open.
-        rows : ndarray of int, shape (n,)
-            Rows of ``pattern``, any of them as often as wanted.
-        sessions : DatetimeIndex of length n
-            Day zero of each, a session of its exchange. Neither is checked again.
-
-        Returns
-        -------
-        Announcements
-            ``event_id`` is the number of the row; metrics are left behind.
-        """
+        """Rows of ``pattern`` over again, before the open of ``sessions`` (unchecked); numbered, without metrics."""
         frame = pattern._frame.iloc[rows].reset_index(drop=True)
         frame["event_id"] = [str(i) for i in range(len(frame))]
         frame["announced_on"] = sessions
