@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from research.analysis import clusters
-from research.errors import InputError, ParameterError
+from research.errors import InputError, ParameterError, offences
 
 Floats = NDArray[np.float64]
 
@@ -56,6 +56,31 @@ def minimum_detectable_effect(se: float, power: float = 0.8, alpha: float = 0.05
     return float((stats.norm.ppf(1 - alpha / 2) + stats.norm.ppf(power)) * se)
 
 
+def positive(values: Floats) -> NDArray[np.bool_]:
+    """Which values can be weights: finite and above zero."""
+    return np.isfinite(values) & (values > 0)
+
+
+def check_weights(weights: pd.Series) -> None:
+    """Refuse weights that are given and not positive numbers.
+
+    Raises
+    ------
+    InputError
+        With all of them.
+    """
+    values = weights.to_numpy(dtype=np.float64)
+    wrong = ~np.isnan(values) & ~positive(values)
+    if wrong.any():
+        name = str(weights.name or "weight")
+        raise InputError(
+            "weights that are not positive numbers",
+            parameter="weights",
+            rows=offences((weights.index[i], name, float(values[i]), "not positive") for i in np.flatnonzero(wrong)),
+            remedy="Leave an unknown one empty.",
+        )
+
+
 def effect(
     response: pd.Series, cluster: pd.Series, covariate: pd.Series | None = None, weights: pd.Series | None = None
 ) -> Effect:
@@ -78,9 +103,16 @@ def effect(
     -------
     Effect
         With a reason and without a standard error where the data cannot give one: fewer than two
-        clusters, no variation, or a covariate that varies within one cluster only, whose own spread
-        the residuals then do not show.
+        clusters, no variation, or a covariate that would not vary without one of the clusters, whose
+        own spread the residuals then do not show.
+
+    Raises
+    ------
+    InputError
+        Weights that are not positive numbers.
     """
+    if weights is not None:
+        check_weights(weights)
     kept = response.notna() & cluster.notna()
     for other in (covariate, weights):
         if other is not None:
@@ -95,7 +127,7 @@ def effect(
 def effect_of_arrays(
     y: Floats, labels: NDArray[np.int64], x: Floats | None = None, weights: Floats | None = None
 ) -> Effect:
-    """As :func:`effect`, of complete arrays; ``labels`` are 0 to G - 1."""
+    """As :func:`effect`, of complete arrays; ``labels`` are 0 to G - 1, ``weights`` positive."""
     n, g = len(y), int(labels.max(initial=-1)) + 1
     if n == 0:
         return _undefined(np.nan, 0, 0, "no event")
@@ -103,13 +135,12 @@ def effect_of_arrays(
     if x is not None and (n < 3 or np.ptp(x) <= 1e-12 * np.abs(x).max()):
         return _undefined(np.nan, n, g, "the covariate does not vary")
     if weights is not None:
-        if not (np.isfinite(weights).all() and (weights > 0).all()):
-            raise InputError("weights that are not positive numbers", parameter="weights")
         root = np.sqrt(weights / weights.mean())
         X, y = X * root[:, None], y * root
-    if x is not None and g > 1 and _within_one_cluster(x, labels, g):
+    if x is not None and g > 1 and _rests_on_one_cluster(x, labels, g):
         estimate = float(np.linalg.lstsq(X, y, rcond=None)[0][0])
-        return _undefined(estimate, n, g, "the covariate varies in one cluster only, which alone decides the slope")
+        note = "without one cluster the covariate does not vary, so that cluster alone decides the slope"
+        return _undefined(estimate, n, g, note)
     return slope(y, X, labels)
 
 
@@ -132,7 +163,7 @@ def slope(y: Floats, X: Floats, labels: NDArray[np.int64]) -> Effect:
     return Effect(estimate, se, t, float(g - 1), p, estimate - half, estimate + half, mde, n, g)
 
 
-def _within_one_cluster(x: Floats, labels: NDArray[np.int64], g: int) -> bool:
+def _rests_on_one_cluster(x: Floats, labels: NDArray[np.int64], g: int) -> bool:
     """Whether leaving out one cluster leaves a covariate without variation."""
     low, high = np.full(g, np.inf), np.full(g, -np.inf)
     np.minimum.at(low, labels, x)
