@@ -15,6 +15,7 @@ import statsmodels.api as sm
 import research as es
 from research.analysis.drift import drift, holding_windows, portfolio_positions
 from research.analysis.effects import effect
+from research.reporting.drift import calendar_table, studied, value_table
 from tests.panels import ragged_panel
 
 pytestmark = pytest.mark.filterwarnings("ignore::research.errors.ResearchWarning")
@@ -229,6 +230,7 @@ def test_calendar_time_without_enough_firms_is_nan(study, panel, surprise):
     empty = es.calendar_time(panel.returns, held, panel.market.to_frame("m"), min_firms=50)
     assert empty.table["alpha"].isna().all()
     assert (empty.table["n_days"] == 0).all()
+    assert set(empty.table["note"]) == {"no day with enough firms and all factors"}
     with pytest.raises(es.ParameterError):
         es.calendar_time(panel.returns, held, panel.market.to_frame("m"), min_firms=0)
 
@@ -305,6 +307,11 @@ def test_weights_come_from_a_column_and_are_checked(panel):
         ("capp", es.ParameterError, "Did you mean 'cap'"),
         ("name", es.ParameterError, "no numeric column"),
         (values * 0 - 1, es.InputError, "not positive"),
+        (pd.concat([values, values]).abs(), es.InputError, "twice"),
+        (values.astype(str) + "x", es.ParameterError, "not a Series of numbers"),
+        ({"a": 1.0}, es.ParameterError, "not a Series"),
+        (pd.Series([np.nan], index=["nobody"]), es.InputError, "no studied event has a weight"),
+        (pd.Series([1.0], index=["nobody"]), es.InputError, "no studied event has a weight"),
     ):
         with pytest.raises(error, match=message):
             es.post_announcement_drift(events, panel.returns, panel.market, values, end=END, weights=weights)
@@ -328,8 +335,35 @@ def test_holdings_that_cannot_be_used_are_one_error(panel):
     with pytest.raises(es.ParameterError, match="lags"):
         es.calendar_time(panel.returns, pd.DataFrame([good]), panel.market.to_frame("m"), lags=-1)
     twice = pd.DataFrame({"m": panel.market, "again": 2 * panel.market})
-    with pytest.raises(es.InputError, match="factors: perfect collinearity"):
+    with pytest.raises(es.InputError, match="factors: perfect collinearity among m, again") as caught:
         es.calendar_time(panel.returns, pd.DataFrame([good]), twice, min_firms=1)
+    assert "fixed effects" not in str(caught.value)
+    with pytest.raises(es.InputError, match="factors: infinite values"):
+        es.calendar_time(panel.returns, pd.DataFrame([good]), (panel.market * np.inf).to_frame("m"), min_firms=1)
+    with pytest.raises(es.InputError, match="not positive"):
+        es.calendar_time(panel.returns, pd.DataFrame([{**good, "weight": "x"}]), panel.market.to_frame("m"))
+
+
+def test_a_leg_that_cannot_tell_the_factors_apart_says_so(panel):
+    """Factors that vary, but not on the days of the short leg: the long leg is none the worse for it."""
+    days = panel.returns.index
+    firms = panel.returns.columns[panel.returns.iloc[260:341].notna().all()]
+    held = pd.DataFrame(
+        {"ticker": firms[:2], "first": [days[260], days[300]], "last": [days[340], days[310]], "side": [1, -1]}
+    )
+    event = pd.Series(0.0, index=days, name="flag").where(days < days[315], 1.0)
+    factors = pd.DataFrame({"m": panel.market, "flag": event})
+    found = es.calendar_time(panel.returns, held, factors, min_firms=1)
+    long = found.table.loc["long"]
+    assert np.isfinite(long["se"]).all()
+    assert (long["note"] == "").all()
+    y = found.returns["long"].dropna()
+    ols = sm.OLS(y, sm.add_constant(factors.loc[y.index])).fit()
+    assert long.loc["OLS", "se"] == pytest.approx(ols.bse["const"], rel=1e-9)
+    for name in ("short", "long_short"):
+        part = found.table.loc[name]
+        assert part[["alpha", "se", "t", "df", "p_value", "low", "high"]].isna().all(axis=None)
+        assert set(part["note"]) == {"on these 11 days perfect collinearity among flag"}
 
 
 def test_all_announcements_together_are_one_group_held_long(study, surprise, panel):
@@ -337,9 +371,45 @@ def test_all_announcements_together_are_one_group_held_long(study, surprise, pan
     used = found.events[found.events["status"] == "used"]
     assert found.ranks.n_groups == 1
     assert found.table.iloc[0]["estimate"] == pytest.approx(used["car"].mean())
-    assert found.long_short["estimate"].isna().all()
-    assert (found.long_short["note"] != "").all()
+    # Nothing to subtract, and so no row that would have to say why not.
+    assert found.long_short.empty
+    assert list(found.long_short.columns) == list(drift(study, surprise, start=2, end=END).long_short.columns)
     assert (portfolio_positions(found, study, 2)["side"] == 1).all()
+
+
+def test_all_announcements_together_need_no_estimates(panel):
+    assert "eps_actual" not in panel.announcements.frame.columns
+    found = es.post_announcement_drift(panel.announcements, panel.returns, panel.market, end=END, grouping="none")
+    nothing = pd.Series(np.nan, index=panel.announcements.frame["event_id"])
+    own = es.post_announcement_drift(
+        panel.announcements, panel.returns, panel.market, nothing, end=END, grouping="none"
+    )
+    assert (found.headline.events["status"] == "used").sum() > 50
+    pd.testing.assert_frame_equal(found.headline.table, own.headline.table)
+    pd.testing.assert_frame_equal(found.calendar.table, own.calendar.table)
+    study, note = studied(panel.announcements, panel.returns, panel.market, end=END)
+    assert "held together" in note
+    pd.testing.assert_frame_equal(found.headline.table, study.headline.table)
+
+
+def test_drift_takes_events_and_a_market_in_every_form_that_a_study_takes(panel, surprise):
+    choices = {"surprise": surprise, "end": END, "benchmarks": ["market-adjusted"]}
+    plain = es.post_announcement_drift(panel.announcements, panel.returns, panel.market, **choices)
+    table = panel.announcements.frame[["event_id", "ticker", "announced_at"]]
+    for events, market in ((panel.announcements, panel.market.to_frame("index")), (table, panel.market)):
+        found = es.post_announcement_drift(events, panel.returns, market, **choices)
+        pd.testing.assert_frame_equal(found.headline.table, plain.headline.table)
+        pd.testing.assert_frame_equal(found.calendar.table, plain.calendar.table)
+    with pytest.raises(es.ParameterError, match="nothing to regress the portfolios on"):
+        es.post_announcement_drift(panel.announcements, panel.returns, None, **choices)
+
+
+def test_the_report_says_why_calendar_time_has_no_estimate(panel, surprise):
+    events = panel.announcements
+    weights = pd.Series(1.0, index=surprise.index)
+    found, _ = studied(events, panel.returns, panel.market, surprise=surprise, end=END, min_firms=50, weights=weights)
+    assert "No interval where there is a dash: no day with enough firms" in calendar_table(found).text
+    assert "In calendar time there is no estimate: no day with enough firms" in value_table(found).text
 
 
 def test_announcements_without_estimates_say_so(panel):

@@ -111,16 +111,18 @@ def numbers(values: pd.Series, parameter: str) -> pd.Series:
         raise ParameterError("not a Series of numbers", parameter=parameter, value=str(values.dtype)) from error
 
 
-def eps_surprises(covariates: pd.DataFrame) -> pd.Series:
-    """Percentage surprise of the EPS columns by ``event_id``.
+def eps_surprises(covariates: pd.DataFrame, *, needed: bool = True) -> pd.Series:
+    """Percentage surprise of the EPS columns by ``event_id``; NaN without such columns where it is not ``needed``.
 
     Raises
     ------
     InputError
-        If the announcements have nothing to make it from.
+        If the announcements have nothing to make it from, and it is needed.
     """
     table = surprises.table(covariates)
     if "eps_surprise" not in table.columns:
+        if not needed:
+            return pd.Series(np.nan, index=table.index, name="eps_surprise")
         raise InputError(
             "no event has a surprise",
             parameter="surprise",
@@ -330,7 +332,8 @@ def _shown(value: object) -> str:
 def check_design(X: pd.DataFrame, events: pd.Index, parameter: str = "formula") -> None:
     """Refuse a design that does not identify its coefficients.
 
-    ``parameter`` is the argument that the columns come from.
+    ``parameter`` is the argument that the columns come from; messages speak of a formula's terms and covariates
+    where that is the formula.
 
     Raises
     ------
@@ -348,7 +351,7 @@ def check_design(X: pd.DataFrame, events: pd.Index, parameter: str = "formula") 
     bad = ~np.isfinite(values)
     if bad.any():
         raise InputError(
-            "terms of the formula are infinite for some events",
+            "terms of the formula are infinite for some events" if parameter == "formula" else "infinite values",
             parameter=parameter,
             rows=offences((events[i], X.columns[j], float(values[i, j]), "infinite") for i, j in np.argwhere(bad)),
         )
@@ -357,7 +360,8 @@ def check_design(X: pd.DataFrame, events: pd.Index, parameter: str = "formula") 
         raise InputError(
             "perfect collinearity among " + in_words(X.columns[j] for j in involved),
             parameter=parameter,
-            remedy="Leave one of them out; a covariate may also be constant within the fixed effects.",
+            remedy="Leave one of them out"
+            + ("; a covariate may also be constant within the fixed effects." if parameter == "formula" else "."),
         )
 
 

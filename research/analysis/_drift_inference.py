@@ -10,8 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from research.analysis.effects import effect, minimum_detectable_effect
-from research.errors import InputError, ParameterError, in_words, nearest, offences
+from research.analysis._design import numbers
+from research.analysis.effects import check_weights, effect, minimum_detectable_effect
+from research.errors import InputError, ParameterError, in_words, nearest
 from research.study import correlation
 from research.study.results import EventStudyResults
 
@@ -39,19 +40,26 @@ def _column(results: EventStudyResults, name: str) -> pd.Series:
 
 
 def checked_weights(results: EventStudyResults, weights: str | pd.Series | None) -> pd.Series | None:
-    """Weights by ``event_id``; None without any."""
+    """Weights by ``event_id``; None where none are given.
+
+    Raises
+    ------
+    ParameterError
+        No numeric column, or no Series of numbers.
+    InputError
+        An event twice, weights that are not positive, or none for any studied event.
+    """
     if weights is None:
         return None
-    values = (_column(results, weights) if isinstance(weights, str) else weights).astype(float)
-    wrong = values.notna() & ~((values > 0) & np.isfinite(values))
-    if wrong.any():
+    values = _column(results, weights) if isinstance(weights, str) else numbers(weights, "weights")
+    check_weights(values)
+    if not values.reindex(results.events["event_id"]).notna().any():
+        example = next(iter(results.events["event_id"]), None)
         raise InputError(
-            "weights that are not positive numbers",
+            "no studied event has a weight",
             parameter="weights",
-            rows=offences(
-                (row, str(values.name or "weight"), float(values[row]), "not positive") for row in values.index[wrong]
-            ),
-            remedy="Leave an unknown one empty.",
+            allowed="a Series indexed by event_id, or a numeric column of the announcements",
+            remedy=None if example is None else f"An event id looks like {example!r}.",
         )
     return values
 
@@ -104,7 +112,11 @@ def value_weighted(events: pd.DataFrame, weights: pd.Series | None, top: int, bo
 
 
 def long_short(results: EventStudyResults, events: pd.DataFrame, top: int, bottom: int, start: int) -> pd.DataFrame:
-    """Top minus bottom group by every method of inference."""
+    """Top minus bottom group by every method of inference; empty where there is one group only."""
+    columns = ["measure", "method", "estimate", "se", "t", "df", "p_value", "low", "high", "mde"]
+    columns += ["n_long", "n_short", "note"]
+    if not top > bottom:
+        return pd.DataFrame(columns=columns)
     sides = (events["status"] == "used") & events["group"].isin([top, bottom])
     part = events[sides]
     long = (part["group"] == top).astype(float)
@@ -118,8 +130,7 @@ def long_short(results: EventStudyResults, events: pd.DataFrame, top: int, botto
             rows.append({"measure": measure, "method": method, **vars(effect(y, cluster, long))})
     table = pd.DataFrame(rows)
     table["n_long"], table["n_short"] = int(long.sum()), int((1 - long).sum())
-    columns = ["measure", "method", "estimate", "se", "t", "df", "p_value", "low", "high", "mde"]
-    return table[[*columns, "n_long", "n_short", "note"]]
+    return table[columns]
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from research.analysis.portfolios import MIN_FIRMS, CalendarTime, calendar_time
 from research.analysis.ranks import Ranks, rank_surprises
 from research.errors import InputError, ParameterError, ResearchWarning, in_words
 from research.events.announcements import Announcements
+from research.study.inputs import as_announcements
 from research.study.results import EventStudyResults
 from research.study.study import EventStudy
 
@@ -111,7 +112,7 @@ class Drift:
         ``group, relative_day, car, low, high``: mean CAR up to a day; an event that has ended stays at its end.
     long_short : DataFrame
         Top minus bottom group by measure and method of inference: ``measure, method, estimate, se, t,
-        df, p_value, low, high, mde, n_long, n_short, note``.
+        df, p_value, low, high, mde, n_long, n_short, note``. Empty with a single group.
     value_weighted : DataFrame
         One row a measure and group, and one for ``top minus bottom``: ``group, measure, estimate, se, low, high,
         p_value, mde, n_events, largest_share`` (weight of the heaviest event in its group, the larger one of a
@@ -165,7 +166,7 @@ def drift(
     ParameterError
         An unknown choice or column.
     InputError
-        No event is left, none has a surprise, or weights that are not positive.
+        No event is left, none has a surprise, weights that are not positive, or none for any studied event.
 
     Notes
     -----
@@ -286,7 +287,7 @@ class DriftStudy:
 
 
 def post_announcement_drift(
-    events: Announcements,
+    events: Announcements | pd.DataFrame,
     returns: pd.DataFrame,
     market: pd.Series | str,
     surprise: pd.Series | None = None,
@@ -308,7 +309,7 @@ def post_announcement_drift(
     events, returns, market
         As in :class:`research.EventStudy`.
     surprise : Series indexed by ``event_id``, optional
-        By default the percentage surprise of the EPS columns.
+        By default the percentage surprise of the EPS columns, which ``grouping="none"`` can do without.
     start, end, grouping
         As in :func:`drift`.
     benchmarks : sequence of model names, with ", alpha 0" appended to leave an intercept out
@@ -332,9 +333,14 @@ def post_announcement_drift(
     ParameterError
         No benchmark or an unknown one, an empty window, an impossible grouping or number of firms.
     InputError
-        If no event is left to study; the message counts the reasons.
+        No event is left to study (the message counts the reasons), none has a surprise, or unusable weights.
     """
-    given = eps_surprises(events.frame) if surprise is None else surprise
+    events = as_announcements(events)
+    if factors is None and market is None:
+        raise ParameterError(
+            "nothing to regress the portfolios on", parameter="market", remedy="Pass market= or factors=."
+        )
+    given = eps_surprises(events.frame, needed=grouping != "none") if surprise is None else surprise
     fitted: dict[str, EventStudyResults] = {}
     found: dict[str, Drift] = {}
     for name in benchmarks:
@@ -356,8 +362,7 @@ def post_announcement_drift(
     headline = next(iter(found.values()))
     results = next(iter(fitted.values()))
     positions = portfolio_positions(headline, results, start)
-    series = returns[market] if isinstance(market, str) else market
-    x = series.to_frame("market") if factors is None else factors
+    x = _market_column(returns, market) if factors is None else factors
     calendar = calendar_time(returns, positions, x, min_firms=min_firms, risk_free=risk_free)
     if weights is None:
         return DriftStudy(found, calendar, results)
@@ -367,6 +372,13 @@ def post_announcement_drift(
     return DriftStudy(
         found, calendar, results, calendar_time(returns, heavy, x, min_firms=min_firms, risk_free=risk_free)
     )
+
+
+def _market_column(returns: pd.DataFrame, market: pd.Series | pd.DataFrame | str) -> pd.DataFrame:
+    """The market return of a study, in whichever form it was given and accepted, as the one factor."""
+    if isinstance(market, pd.DataFrame):
+        return market.set_axis(["market"], axis=1)
+    return (returns[market] if isinstance(market, str) else market).to_frame("market")
 
 
 def portfolio_positions(headline: Drift, results: EventStudyResults, start: int = START) -> pd.DataFrame:

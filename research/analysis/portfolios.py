@@ -9,11 +9,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from research.analysis._design import Names, check_design, check_variation, design_matrices
+from research.analysis._design import Names, check_design, check_variation, collinear_columns, design_matrices
+from research.analysis.effects import positive
 from research.analysis.period_regressions import automatic_lags
 from research.analysis.regressions import prepare
 from research.errors import InputError, ParameterError, in_words, offences
 from research.study.results import EventStudyResults
+from research.study.settings import whole_number
 
 Floats = NDArray[np.float64]
 
@@ -111,7 +113,7 @@ class CalendarTime:
     ----------
     table : DataFrame indexed by (portfolio, method)
         Methods ``OLS``, ``Newey-West`` and ``count-weighted``: ``alpha`` (decimals a day), ``se, t,
-        df, p_value, low, high`` (95%), ``n_days``, ``mean_firms``.
+        df, p_value, low, high`` (95%), ``n_days``, ``mean_firms``, ``note`` (why something is NaN).
     returns : DataFrame indexed by session
         ``long, short, long_short`` and the firms held, ``n_long, n_short``; NaN on days with too few.
     min_firms : int
@@ -173,17 +175,16 @@ def calendar_time(
         Impossible ``min_firms`` or ``lags``.
     InputError
         Positions without a column they need, of a ticker without returns, on neither side or of no
-        positive weight, and factors that repeat each other or do not vary.
+        positive weight, and factors that are infinite, repeat each other or do not vary. Where they do so on
+        the days of one portfolio only, it has no estimate and a note.
 
     Notes
     -----
     Every day, not every event, is one observation, so that overlapping windows are no
     problem. Sources: Jaffe (1974, Journal of Business 47); Mandelker (1974, JFE 1); Fama (1998, JFE 49).
     """
-    if not isinstance(min_firms, int | np.integer) or min_firms < 1:
-        raise ParameterError("no number of firms", parameter="min_firms", value=min_firms, allowed="1 or more")
-    if lags is not None and (not isinstance(lags, int | np.integer) or lags < 0):
-        raise ParameterError("no number of lags", parameter="lags", value=lags, allowed="0, 1, 2 ...")
+    min_firms = whole_number("min_firms", min_firms, 1)
+    lags = None if lags is None else whole_number("lags", lags, 0)
     _check_positions(positions, returns.columns)
     legs = {}
     for name, side in (("long", 1), ("short", -1)):
@@ -200,12 +201,13 @@ def calendar_time(
         for name in legs:
             daily[name] -= risk_free.reindex(returns.index)
     days = daily.notna().sum()
-    used_lags = automatic_lags(int(days["long_short"] or days.max())) if lags is None else int(lags)
+    used_lags = automatic_lags(int(days["long_short"] or days.max())) if lags is None else lags
     x = factors.reindex(returns.index)
+    _check_factors(x)
     parts = [_alphas(name, daily[name], x, weights[name], used_lags) for name in ("long", "short", "long_short")]
     table = pd.concat(parts).set_index(["portfolio", "method"])
     names = tuple(str(name) for name in factors.columns)
-    return CalendarTime(table, daily.join(counts), int(min_firms), used_lags, names, risk_free is not None)
+    return CalendarTime(table, daily.join(counts), min_firms, used_lags, names, risk_free is not None)
 
 
 def _check_positions(positions: pd.DataFrame, tickers: pd.Index) -> None:
@@ -221,8 +223,8 @@ def _check_positions(positions: pd.DataFrame, tickers: pd.Index) -> None:
         "last": positions["first"].isna() | positions["last"].isna() | (positions["last"] < positions["first"]),
     }
     if "weight" in positions.columns:
-        weight = positions["weight"].to_numpy(dtype=np.float64)
-        problems["weight"] = pd.Series(~(np.isfinite(weight) & (weight > 0)), index=positions.index)
+        weight = pd.to_numeric(positions["weight"], errors="coerce").to_numpy(dtype=np.float64)
+        problems["weight"] = pd.Series(~positive(weight), index=positions.index)
     texts = {"ticker": "has no returns", "side": "neither 1 nor -1", "last": "before first, or missing"}
     rows = [
         (row, name, positions[name].iloc[at], texts.get(name, "not positive"))
@@ -253,6 +255,15 @@ def _leg(returns: pd.DataFrame, positions: pd.DataFrame, min_firms: int) -> tupl
     return mean, count.astype(np.float64)
 
 
+def _check_factors(factors: pd.DataFrame) -> None:
+    """Refuse factors that no portfolio can be regressed on: over all their days infinite, constant or repeated."""
+    days = factors.dropna()
+    design = pd.DataFrame(days.to_numpy(dtype=np.float64), index=days.index, columns=[str(one) for one in factors])
+    design.insert(0, "alpha", 1.0, allow_duplicates=True)
+    if len(design) > design.shape[1]:
+        check_design(design, design.index.strftime("%Y-%m-%d"), "factors")
+
+
 def _alphas(name: str, y: pd.Series, factors: pd.DataFrame, weights: pd.Series, lags: int) -> pd.DataFrame:
     """Intercept of one portfolio by the three methods."""
     usable = y.notna() & factors.notna().all(axis=1)
@@ -260,20 +271,25 @@ def _alphas(name: str, y: pd.Series, factors: pd.DataFrame, weights: pd.Series, 
     X = np.column_stack([np.ones(len(Y)), factors[usable].to_numpy(dtype=np.float64)])
     w = weights[usable].to_numpy(dtype=np.float64)
     n, k = X.shape
-    if n > k:
-        check_design(
-            pd.DataFrame(X, columns=["alpha", *map(str, factors.columns)]), y.index[usable.to_numpy()], "factors"
-        )
-    shared = {"portfolio": name, "n_days": n, "mean_firms": float(w.mean()) if n else np.nan}
+    note = ""
+    if not n:
+        note = "no day with enough firms and all factors"
+    elif n <= k:
+        note = f"{n} {'day' if n == 1 else 'days'} for {k} parameters"
+    elif repeated := collinear_columns(X):
+        names = ["alpha", *map(str, factors.columns)]
+        note = f"on these {n} days perfect collinearity among " + in_words(names[j] for j in repeated)
+    identified = not note
+    shared = {"portfolio": name, "n_days": n, "mean_firms": float(w.mean()) if n else np.nan, "note": note}
     rows = []
     for method in ("OLS", "Newey-West", "count-weighted"):
         alpha = se = np.nan
-        if n > k:
+        if identified:
             alpha, se = _intercept(X, Y, w, method, lags)
-        df = float(n - k) if n > k else np.nan
-        half = float(stats.t.ppf(0.975, df)) * se if n > k else np.nan
+        df = float(n - k) if identified else np.nan
+        half = float(stats.t.ppf(0.975, df)) * se if identified else np.nan
         t = alpha / se
-        p = float(2 * stats.t.sf(abs(t), df)) if n > k else np.nan
+        p = float(2 * stats.t.sf(abs(t), df)) if identified else np.nan
         rows.append(
             {"method": method, "alpha": alpha, "se": se, "t": t, "df": df, "p_value": p,
              "low": alpha - half, "high": alpha + half, **shared}

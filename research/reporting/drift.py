@@ -66,8 +66,7 @@ def studied(
     except InputError as error:
         if grouping != "auto" or error.parameter != "surprise":
             raise
-        nothing = pd.Series(np.nan, index=events.frame["event_id"])
-        study = post_announcement_drift(events, returns, market, nothing, grouping="none", **choices)
+        study = post_announcement_drift(events, returns, market, grouping="none", **choices)
         problem = f"{error.problem[0].upper()}{error.problem[1:]}"
         return study, f"{problem}, so all announcements are held together."
 
@@ -187,7 +186,7 @@ def value_table(study: DriftStudy, weights: str = "") -> Fragment:
     assert found is not None
     row = found.table.loc[("long" if study.headline.ranks.n_groups == 1 else "long_short", "Newey-West")]
     if not np.isfinite(row["alpha"]):
-        return shown_table + _missing(rows) + paragraph("In calendar time too few companies with a weight are held.")
+        return shown_table + _missing(rows) + paragraph(f"In calendar time there is no estimate: {row['note']}.")
     daily, low, high = (words.number(BASIS_POINTS * row[name], 1, signed=True) for name in ("alpha", "low", "high"))
     return (
         shown_table
@@ -279,13 +278,14 @@ def calendar_table(study: DriftStudy) -> Fragment:
         "n_days": Column("days", lambda n: f"{n:,}"),
         "mean_firms": number_column("companies held", 1),
     }
-    return table(
+    portfolios = table(
         shown,
         columns,
         caption=f"Calendar time: equal-weighted, at least {study.calendar.min_firms} companies a leg, "
         f"{_regressed(study.calendar)}; Newey-West with {words.count(study.calendar.lags, 'lag')}.",
         mark=lambda row: row["method"] == "Newey-West" and row["portfolio"] == "long minus short",
     )
+    return portfolios + _missing(shown)
 
 
 def calendar_sentence(study: DriftStudy) -> Fragment:
