@@ -602,8 +602,9 @@ def test_contribution_refuses_clusters_that_are_not_one_a_row(labels):
     table = pd.DataFrame({"total": [0.1] * 6, "overnight": [0.05] * 6, "intraday": [0.05] * 6})
     with pytest.raises(es.ParameterError, match="not one label a row"):
         many.weighted_price_contribution(table, cluster=labels)
-    with pytest.raises(es.ParameterError, match="no probability"):
-        many.weighted_price_contribution(table, confidence=95)
+    for confidence in (95, True, "0.9", None):
+        with pytest.raises(es.ParameterError, match="confidence: no coverage of an interval"):
+            many.weighted_price_contribution(table, confidence=confidence)
 
 
 def test_a_day_zero_outside_the_prices_has_no_legs(calendar):

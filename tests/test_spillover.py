@@ -298,8 +298,9 @@ def test_fieller_of_zero_has_no_ratio_but_a_set():
     assert np.isnan(found.ratio)
     assert found.kind == "outside"
     assert found.low < 0 < found.high
-    with pytest.raises(es.ParameterError, match="confidence"):
-        fieller(0.05, 0.1, 0.01, 0.01, 0.0, 100, confidence=95)
+    for confidence in (95, True, "0.9"):
+        with pytest.raises(es.ParameterError, match="confidence"):
+            fieller(0.05, 0.1, 0.01, 0.01, 0.0, 100, confidence=confidence)
 
 
 def test_share_on_the_sample_is_unbounded_because_metas_own_move_is_not_told_from_zero(meta):

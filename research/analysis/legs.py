@@ -16,6 +16,7 @@ from research.errors import InputError, ParameterError, in_words, nearest
 from research.events.calendar import TradingCalendar
 from research.market.intraday import Bars
 from research.market.prices import Prices
+from research.study.settings import coverage
 
 Floats = NDArray[np.float64]
 
@@ -206,8 +207,7 @@ def weighted_price_contribution(
         raise ParameterError(
             "no such columns", parameter="legs", value=in_words(unknown), allowed=in_words(table.columns)
         )
-    if not 0 < confidence < 1:
-        raise ParameterError("no probability", parameter="confidence", value=confidence, allowed="between 0 and 1")
+    confidence = coverage(confidence)
     if cluster is not None and (len(cluster) != len(table) or pd.isna(np.asarray(cluster, dtype=object)).any()):
         raise ParameterError(
             "not one label a row",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from research.errors import ParameterError
+from research.study.settings import coverage
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,7 @@ def fieller(
     -----
     Source: Fieller (1954, Journal of the Royal Statistical Society B 16).
     """
-    if not 0 < confidence < 1:
-        raise ParameterError("no probability", parameter="confidence", value=confidence, allowed="between 0 and 1")
+    confidence = coverage(confidence)
     a, b = numerator, denominator
     q = float(stats.t.ppf((1 + confidence) / 2, df)) ** 2
     covariance = correlation * numerator_se * denominator_se

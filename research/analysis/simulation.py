@@ -33,6 +33,7 @@ from research.analysis._replications import Progress, fit, run, tasks_of
 from research.errors import ParameterError
 from research.study.inference import resolve_tests
 from research.study.models import MatchedModel, resolve_model
+from research.study.settings import whole_number
 
 __all__ = [
     "AGREEMENT",
@@ -233,10 +234,9 @@ def _simulated(
     progress: Progress | None,
 ) -> list[Simulation]:
     """Simulations of designs, each with tests of its own."""
-    _check_counts(1, n_replications=n_replications, draws=draws)
-    _check_counts(0, seed=seed)
-    if workers is not None:
-        _check_counts(1, workers=workers)
+    n_replications, draws = whole_number("n_replications", n_replications, 1), whole_number("draws", draws, 1)
+    seed = whole_number("seed", seed, 0)
+    workers = None if workers is None else whole_number("workers", workers, 1)
     if not wanted:
         raise ParameterError("no design", parameter="designs", allowed="at least one")
     resolved = resolve_model(model)
@@ -250,13 +250,6 @@ def _simulated(
         Simulation(design, resolved.name, seed, pd.concat([next(parts) for _ in tasks]))
         for (design, _), tasks in zip(wanted, batches, strict=True)
     ]
-
-
-def _check_counts(least: int, **counts: int) -> None:
-    for name, value in counts.items():
-        if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least:
-            allowed = "a positive integer" if least else "an integer of 0 or more"
-            raise ParameterError("no such number", parameter=name, value=value, allowed=allowed)
 
 
 def _designs(given: Iterable[Design | str] | Design | str) -> list[Design]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from research.analysis._peer_events import around, events_on, known_under
-from research.analysis._tiers import MEANING, NEAR, TIERS, UNKNOWN, assign_tiers, peer_days
+from research.analysis._tiers import MEANING, TIERS, UNKNOWN, assign_tiers, peer_days
 from research.analysis.pass_through import MIN_DATES, Pass, pass_through, spillover_panel
 from research.analysis.sharing import Shared, fieller
 from research.errors import InputError, ParameterError, ResearchWarning
@@ -29,7 +29,6 @@ from research.study.study import EventStudy
 __all__ = [
     "MEANING",
     "MIN_DATES",
-    "NEAR",
     "TIERS",
     "UNKNOWN",
     "Pass",
