@@ -397,9 +397,13 @@ def test_five_clusters_cannot_reject_at_five_per_cent(results):
 
 def test_bootstrap_refuses_the_impossible(results):
     fitted = es.regress(results, "car ~ x", (0, 1))
-    for keywords in ({"term": "xx"}, {"cluster": "one"}, {"cluster": "nothing"}, {"draws": 0}, {"confidence": 1.0}):
-        with pytest.raises(es.ParameterError):
+    refused = [{"term": "xx"}, {"cluster": "one"}, {"cluster": "nothing"}, {"cluster": ["day_zero"]}]
+    refused += [{"draws": 0}, {"draws": True}, {"confidence": 1.0}, {"confidence": "0.9"}]
+    for keywords in refused:
+        with pytest.raises(es.ParameterError, match=next(iter(keywords))):
             es.wild_cluster_bootstrap(fitted, **keywords)
+    with pytest.raises(es.ParameterError, match="lags"):
+        es.fama_macbeth(results, "car ~ x", lags=True)
 
 
 def test_effective_clusters_of_equal_and_of_lopsided_ones():
@@ -468,6 +472,12 @@ def test_quantiles_are_statsmodels(results):
         np.testing.assert_allclose(fit.params, smf.quantreg("car ~ x", sample).fit(q=q).params, rtol=1e-6)
     with pytest.raises(es.ParameterError):
         es.quantile_regressions(results, "car ~ x", quantiles=[1.0])
+    alone = es.quantile_regressions(results, "car ~ x", (0, 1), quantiles=0.5)
+    assert list(alone) == [0.5]
+    pd.testing.assert_series_equal(alone[0.5].params, found[0.5].params)
+    for keywords in ({"quantiles": None}, {"quantiles": "half"}, {"quantiles": 1.0}, {"cluster": ["day_zero"]}):
+        with pytest.raises(es.ParameterError, match=next(iter(keywords))):
+            es.quantile_regressions(results, "car ~ x", **keywords)
 
 
 def test_clustered_quantiles_equal_a_loop(results):
@@ -646,11 +656,18 @@ def test_sefcik_thompson_estimates_equal_ols_of_day_zero_returns():
     for j, name in enumerate(["Intercept", "z"]):
         fit = sm.OLS(np.append(P[:, j], last[j]), X).fit()
         assert found.loc[name, "se"] == pytest.approx(fit.bse[2], rel=1e-9)
-    lagged = es.EventStudy(es.Announcements.from_frame(table), returns, "dimson", market=market).fit()
-    thin = es.EventStudy(es.Announcements.from_frame(table), returns, "scholes-williams", market=market).fit()
-    for other in (lagged, thin):
+    # The identity holds for what is estimated by least squares or not at all; other slopes are refused.
+    rf = pd.DataFrame({"Mkt-RF": market, "SMB": rng.normal(0, 0.01, 300), "HML": market**2, "RF": 1e-4})
+    for model in ("market-adjusted", "mean-adjusted", "capm", "ff3"):
+        other = es.EventStudy(es.Announcements.from_frame(table), returns, model, market=market, factors=rf).fit()
         answer = es.sefcik_thompson(other, "car ~ z")
+        ols = smf.ols("car ~ z", other.car(0, 0).assign(z=other.events["z"])).fit()
+        np.testing.assert_allclose(answer["estimate"][ols.params.index], ols.params, rtol=1e-9, atol=1e-12)
         assert np.isfinite(answer["se"]).all()
+    for model in ("dimson", "scholes-williams", "vasicek", "blume", "garch"):
+        other = es.EventStudy(es.Announcements.from_frame(table), returns, model, market=market).fit()
+        with pytest.raises(es.ParameterError, match=f"{model}.*not plain least squares"):
+            es.sefcik_thompson(other, "car ~ z")
     own = es.EventStudy(es.Announcements.from_frame(table), returns, es.TradeToTradeModel(), market=market).fit()
     with pytest.raises(es.ParameterError, match="regressors of its own"):
         es.sefcik_thompson(own, "car ~ z")

@@ -13,6 +13,7 @@ from scipy import stats
 
 from research.analysis import clusters
 from research.errors import InputError, ParameterError
+from research.study.settings import coverage, whole_number
 
 Floats = NDArray[np.float64]
 
@@ -183,25 +184,21 @@ def wild_cluster_bootstrap(
     Cameron, Gelbach and Miller (2008, Review of Economics and Statistics 90); Roodman,
     MacKinnon, Nielsen and Webb (2019, Stata Journal 19).
     """
-    if not isinstance(draws, int | np.integer) or draws < 1:
-        raise ParameterError("no draws", parameter="draws", value=draws, allowed="an integer of at least 1")
-    if not 0 < confidence < 1:
-        raise ParameterError("no probability", parameter="confidence", value=confidence, allowed="between 0 and 1")
+    draws, confidence = whole_number("draws", draws, 1), coverage(confidence)
     if not np.isfinite(null):
         raise ParameterError("no value of a coefficient", parameter="null", value=null, allowed="a finite number")
     if not isinstance(getattr(fitted, "sample", None), pd.DataFrame):
         raise ParameterError(
             "a fit without its sample", parameter="fitted", value=type(fitted).__name__, allowed="what regress returned"
         )
-    if not isinstance(cluster, str):
-        raise ParameterError("one dimension", parameter="cluster", value=cluster, allowed="the name of a column")
+    cluster = clusters.one_column(cluster)
     position = clusters.term_position(fitted, term)
     name = str(fitted.model.exog_names[position])
     labels = clusters.cluster_codes(fitted.sample, [cluster])[:, 0]
     scores = _scores(fitted, position, labels)
     g = int(labels.max()) + 1
     enumerated = g <= ENUMERATE
-    test = _Test(scores.moments(np.ones((1, g))), _draw(scores, g, int(draws), seed), enumerated)
+    test = _Test(scores.moments(np.ones((1, g))), _draw(scores, g, draws, seed), enumerated)
     n = len(test.drawn.e)
     se = float(
         np.sqrt(test.observed.ee - 2 * scores.estimate * test.observed.ex + scores.estimate**2 * test.observed.xx)[0]

@@ -36,6 +36,19 @@ def codes(keys: pd.Series) -> NDArray[np.int64]:
     return pd.factorize(keys, sort=True)[0].astype(np.int64)
 
 
+def one_column(cluster: object) -> str:
+    """The name of the one column to cluster by.
+
+    Raises
+    ------
+    ParameterError
+        For anything but a name.
+    """
+    if not isinstance(cluster, str):
+        raise ParameterError("one dimension", parameter="cluster", value=cluster, allowed="the name of a column")
+    return cluster
+
+
 def cluster_codes(sample: pd.DataFrame, by: Sequence[str]) -> NDArray[np.int64]:
     """Integer labels, one column a dimension; each dimension needs two clusters.
 

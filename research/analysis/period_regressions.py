@@ -13,6 +13,7 @@ from research.analysis._design import PERIODS, collinear_columns, design_matrice
 from research.analysis.regressions import prepare
 from research.errors import InputError, ParameterError
 from research.study.results import EventStudyResults
+from research.study.settings import whole_number
 
 Floats = NDArray[np.float64]
 
@@ -107,8 +108,7 @@ def fama_macbeth(
     """
     if by not in PERIODS:
         raise ParameterError("unknown period", parameter="by", value=by, allowed=", ".join(PERIODS))
-    if lags is not None and (not isinstance(lags, int | np.integer) or lags < 0):
-        raise ParameterError("no number of lags", parameter="lags", value=lags, allowed="0, 1, 2 ...")
+    lags = None if lags is None else whole_number("lags", lags, 0)
     sample, _, _ = prepare(results, formula, window, data)
     y, X = design_matrices(formula, sample)
     rows, counts, notes = {}, {}, {}

@@ -14,10 +14,14 @@ from research.analysis.effects import positive
 from research.analysis.period_regressions import automatic_lags
 from research.analysis.regressions import prepare
 from research.errors import InputError, ParameterError, in_words, offences
+from research.study.models import BlumeModel, DimsonModel, GarchModel, ScholesWilliamsModel, VasicekModel
 from research.study.results import EventStudyResults
 from research.study.settings import whole_number
 
 Floats = NDArray[np.float64]
+
+#: Market models with another slope than that of least squares on the market.
+_NOT_LEAST_SQUARES = (BlumeModel, DimsonModel, GarchModel, ScholesWilliamsModel, VasicekModel)
 
 #: Days with fewer firms are left out of a calendar-time portfolio.
 MIN_FIRMS = 5
@@ -31,8 +35,8 @@ def sefcik_thompson(results: EventStudyResults, formula: str, day: str | pd.Time
     Parameters
     ----------
     results : EventStudyResults
-        Its model gives ``x``. The estimation days are those on which every firm has a return
-        and none is cut.
+        Its model gives ``x``: one that is estimated by plain least squares, or not at all. The estimation
+        days are those on which every firm has a return and none is cut.
     formula : str
         Such as ``"car ~ eps_surprise"``; only its right side matters, the response is day zero's return.
     day : date, optional
@@ -48,8 +52,8 @@ def sefcik_thompson(results: EventStudyResults, formula: str, day: str | pd.Time
     Raises
     ------
     ParameterError
-        Several day zeros without ``day``, a day without events, an unknown covariate, or a model with
-        regressors of its own for each firm.
+        Several day zeros without ``day``, a day without events, an unknown covariate, a model with
+        regressors of its own for each firm, or one whose estimates are not plain least squares.
     InputError
         A covariate that does not vary on that day, or too few common estimation days.
 
@@ -98,6 +102,12 @@ def _time_series(results: EventStudyResults, rows: NDArray[np.intp]) -> tuple[Fl
         raise ParameterError(
             f"the model {results.model.name!r} has regressors of its own for each firm, so no portfolio can be "
             "regressed on them", parameter="results", remedy="Fit the study with a market or factor model.",
+        )  # fmt: skip
+    if isinstance(results.model, _NOT_LEAST_SQUARES):
+        raise ParameterError(
+            f"the estimates of the model {results.model.name!r} are not plain least squares on its regressors, so the "
+            "portfolios would not have its abnormal returns", parameter="results",
+            allowed="market, market-adjusted, mean-adjusted, capm, or a factor model",
         )  # fmt: skip
     y, X = results.estimation_data(rows)
     zero, x_zero = results.event_data(rows, (0, 0))

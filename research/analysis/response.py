@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -216,7 +216,7 @@ def quantile_regressions(
     formula: str,
     window: tuple[int, int] = (0, 1),
     *,
-    quantiles: Sequence[float] = (0.1, 0.25, 0.5, 0.75, 0.9),
+    quantiles: float | Iterable[float] = (0.1, 0.25, 0.5, 0.75, 0.9),
     cluster: str | None = None,
     data: pd.DataFrame | None = None,
 ) -> dict[float, Any]:
@@ -226,7 +226,7 @@ def quantile_regressions(
     ----------
     results, formula, window, data
         As in :func:`research.analysis.regressions.regress`.
-    quantiles : sequence of float
+    quantiles : float or iterable of float
         Strictly between 0 and 1.
     cluster : str, optional
         Column within which events may move together, such as ``"day_zero"``; see
@@ -249,9 +249,11 @@ def quantile_regressions(
     -----
     Source: Koenker and Bassett (1978, Econometrica 46).
     """
-    chosen = [float(q) if isinstance(q, int | float | np.floating) else np.nan for q in quantiles]
+    given = list(quantiles) if isinstance(quantiles, Iterable) else [quantiles]
+    chosen = [float(q) if isinstance(q, int | float | np.floating) else np.nan for q in given]
     if not chosen or any(not 0 < q < 1 for q in chosen):
         raise ParameterError("no quantiles", parameter="quantiles", value=quantiles, allowed="strictly between 0 and 1")
+    cluster = None if cluster is None else clusters.one_column(cluster)
     sample, ledger, _ = prepare(results, formula, window, data, [] if cluster is None else [cluster])
     y, X = design_matrices(formula, sample)
     check_design(X, X.index)
