@@ -371,6 +371,8 @@ def test_all_announcements_together_are_one_group_held_long(study, surprise, pan
     used = found.events[found.events["status"] == "used"]
     assert found.ranks.n_groups == 1
     assert found.table.iloc[0]["estimate"] == pytest.approx(used["car"].mean())
+    endless = drift(study, surprise * np.inf, start=2, end=END, grouping="none")
+    pd.testing.assert_frame_equal(endless.table, found.table)
     # Nothing to subtract, and so no row that would have to say why not.
     assert found.long_short.empty
     assert list(found.long_short.columns) == list(drift(study, surprise, start=2, end=END).long_short.columns)

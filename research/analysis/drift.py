@@ -180,7 +180,7 @@ def drift(
     events = holding_windows(results, start, end)
     events["surprise"] = numbers(surprise, "surprise").reindex(events.index)
     endless = np.isinf(events["surprise"])
-    if endless.any():
+    if endless.any() and grouping != "none":
         raise InputError("infinite surprises: " + in_words(events.index[endless]), parameter="surprise")
     ranks = rank_surprises(events["surprise"], events["day_zero"], grouping)
     events["group"] = ranks.group
