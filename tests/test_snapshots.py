@@ -20,7 +20,7 @@ import pytest
 from loopback import Company, Loopback
 
 from research.errors import NotFoundError, ResearchWarning, SourceError, UsageError
-from research.sources import _vintages, listing, snapshots
+from research.sources import _vintages, listing, snapshots, upcoming
 from research.sources._differences import differences
 from research.sources._http import GATEWAY
 from research.sources.protocol import Source, open_source, pinned
@@ -284,6 +284,13 @@ def test_a_stranger_among_the_files_and_a_broken_set_are_named(store, two):
     assert store.snapshots() == []
     assert listing.snapshot_lines(store) == [f"damaged: {text}" for text in store.damaged_records()]
     assert record.name in store.damaged_records()[0]
+
+
+@pytest.mark.parametrize("missing", [None, pd.NaT, pd.NA, np.nan, np.inf, "", np.float64("nan")])
+def test_what_is_missing_is_null_in_json(missing):
+    assert listing.json_cell(missing) is None
+    table = pd.DataFrame({"ticker": ["META", "AAPL"], "expected_on": [missing, pd.Timestamp("2025-01-29")]})
+    assert [row["expected_on"] for row in upcoming.rows(table.astype(object))] == [None, "2025-01-29"]
 
 
 @pytest.mark.parametrize(

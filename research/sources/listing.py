@@ -107,15 +107,15 @@ def difference_rows(store: SnapshotStore, first: str, second: str | None) -> lis
 
 def json_cell(value: Any) -> Any:
     """A cell as JSON can hold it: instants and dates (which have no zone) as text, missing values as null."""
+    if value is pd.NaT:  # which passes for a date
+        return None
     if isinstance(value, pd.Timestamp) and value.tzinfo is None:
         value = value.date()
     if isinstance(value, pd.Timestamp | dt.date):
         return value.isoformat()
     if isinstance(value, np.generic):
         value = value.item()
-    missing = (
-        value is None or value is pd.NaT or value is pd.NA or (isinstance(value, float) and not np.isfinite(value))
-    )
+    missing = value is None or value is pd.NA or (isinstance(value, float) and not np.isfinite(value))
     return None if missing or value == "" else value
 
 
