@@ -142,6 +142,16 @@ def test_without_other_instants_nothing_changes(folder):
     assert source.reconciliation()["announced_at_source"].tolist() == ["vendor", "wire", "file", "file", "file"]
 
 
+@pytest.mark.parametrize(
+    "also", [{}, {"filings": FILINGS}, {"wire": "ticker,announced_at\nOLD,2024-05-01T16:05-04:00\n"}]
+)
+def test_an_alias_is_good_for_questions_with_other_instants_and_without(folder, also):
+    toml = '[aliases]\nOLD = "ACME"\n"ACME US Equity" = "ACME"\n'
+    announcements = FilesSource(folder(**also, **{"columns.toml": toml})).announcements()
+    assert announcements.find("OLD", "2024-10-31")["ticker"] == "ACME"
+    assert len(announcements.for_ticker("OLD")) == 4
+
+
 def test_own_identifiers_and_other_kinds_stay_what_they_were(folder):
     events = (
         "event_id,ticker,announced_at,session,kind\ne1,ACME,2024-05-01,amc,earnings\ne2,ACME,2024-05-01,amc,product\n"

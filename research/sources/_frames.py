@@ -15,7 +15,6 @@ import pandas as pd
 from research.errors import InputError, ParameterError
 from research.events.announcements import Announcements
 from research.events.calendar import TradingCalendar
-from research.market._checks import TICKER
 from research.market.intraday import Bars
 from research.market.prices import Prices
 from research.sources._checks import Offence, checked, no_tickers, refused, repeats, text_column
@@ -52,8 +51,7 @@ def announcements(events: Table, metrics: Table | None, settings: Settings) -> A
     frame, found = _spelled(events, _EVENT_NUMBERS, _EVENT_INSTANTS, settings)
     found += untimed
     zone = settings.timezone
-    # The file's own names are replaced by now; those that are tickers themselves are good for questions, too.
-    aliases = {old: new for old, new in settings.aliases.items() if TICKER.fullmatch(old)}
+    aliases = settings.ticker_aliases  # for questions: the file's own names are replaced by now
     built = checked(events.name, found, lambda: Announcements.from_frame(frame, timezone=zone, aliases=aliases))
     if metrics is None:
         return built

@@ -107,7 +107,7 @@ def _releases(exact: pd.DataFrame) -> pd.DataFrame | None:
     return exact.loc[said, ["ticker", "announced_at"]]
 
 
-def reconciled(announcements: Announcements, table: pd.DataFrame, events: Table) -> Announcements:
+def reconciled(announcements: Announcements, table: pd.DataFrame, events: Table, settings: Settings) -> Announcements:
     """Announcements at the instants that count.
 
     Parameters
@@ -117,6 +117,8 @@ def reconciled(announcements: Announcements, table: pd.DataFrame, events: Table)
         From :func:`side_by_side`.
     events : Table
         The file they came from: its lines name the rows, and only what it has is taken over.
+    settings : Settings
+        Whose aliases the announcements answer to.
 
     Returns
     -------
@@ -145,7 +147,9 @@ def reconciled(announcements: Announcements, table: pd.DataFrame, events: Table)
         metrics = metrics.assign(announced_at=moved.where(metrics["event_id"].notna(), _texts(metrics)))
         metrics = metrics.drop(columns=["event_id", "announced_on"])
     after.index = events.frame.index
-    return checked(events.name, [], lambda: Announcements.from_frame(after, metrics=metrics))
+    return checked(
+        events.name, [], lambda: Announcements.from_frame(after, metrics=metrics, aliases=settings.ticker_aliases)
+    )
 
 
 def _explained(frame: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:

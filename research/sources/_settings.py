@@ -113,6 +113,11 @@ class Settings:
     missing_delisting_return: float | None = None
     aliases: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def ticker_aliases(self) -> dict[str, str]:
+        """Those of the aliases that are tickers themselves, and so are good for questions as well as for files."""
+        return {old: new for old, new in self.aliases.items() if TICKER.fullmatch(old)}
+
 
 def read_settings(path: Path | None) -> Settings:
     """Read and check ``columns.toml``; defaults without one.

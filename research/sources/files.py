@@ -318,7 +318,7 @@ class FilesSource:
         if not {"wire", "filings"} & set(self._files):
             return self._given
         events = our_names(self._events, "events", self._settings)
-        return _own_instants.reconciled(self._given, self._side_by_side, events)
+        return _own_instants.reconciled(self._given, self._side_by_side, events, self._settings)
 
     @cached_property
     def _price_rows(self) -> tuple[pd.DataFrame, pd.DataFrame | None]:
