@@ -291,7 +291,43 @@ def test_times_that_are_none_are_named(folder):
     events = "ticker,announced_at,announced_time\nA,2024-03-05,AMC\nB,2024-03-05 16:05,16:05\nC,2024-03-05,25:10\n"
     with pytest.raises(InputError) as caught:
         FilesSource(folder({"columns.toml": toml}, events=events, prices=wide_prices())).announcements()
-    assert rows_of(caught) == {("2", "announced_time"), ("3", "announced_time"), ("4", "announced_at")}
+    assert rows_of(caught) == {("2", "announced_time"), ("3", "announced_time"), ("4", "announced_time")}
+
+
+@pytest.mark.parametrize(
+    "time", ["25:10", "24:00", "16:60", "16:05:61", "13:05 PM", "0:05 am", "16:05+25:00", "1605", "4 PM"]
+)
+def test_a_time_that_does_not_exist_is_named_as_the_file_has_it(folder, time):
+    directory = folder(events=f"ticker,announced_at,announced_time\nA,2024-03-05,{time}\n", prices=wide_prices())
+    with pytest.raises(InputError, match="is no time such as 16:05") as caught:
+        FilesSource(directory).announcements()
+    assert caught.value.rows[["row", "column", "value"]].to_numpy().tolist() == [[2, "announced_time", time]]
+
+
+def test_a_midnight_behind_the_date_is_no_time_beside_one(folder):
+    toml = {"columns.toml": 'timezone = "America/New_York"\n'}
+    expected = pd.Timestamp("2024-03-05T21:05Z")
+    for midnight in (" 00:00:00", " 0:00", "T00:00", "T00:00:00.000", "T00:00:00-05:00", " 00:00:00Z"):
+        events = (
+            f"ticker,announced_at,announced_time,session\nA,2024-03-05{midnight},16:05,\nB,2024-03-06{midnight},,amc\n"
+        )
+        frame = FilesSource(folder(toml, events=events, prices=wide_prices())).announcements().frame
+        assert frame["announced_at"].iloc[0] == expected
+        assert pd.isna(frame["announced_at"].iloc[1])
+        assert frame["announced_on"].iloc[1] == pd.Timestamp("2024-03-06")
+    # Beside another row's hour, midnight of a zone is an hour as well.
+    events = "ticker,announced_at,announced_time\nA,2024-03-05T00:00Z,16:05\nB,2024-03-06T16:05Z,\n"
+    with pytest.raises(InputError, match="stands beside") as caught:
+        FilesSource(folder(toml, events=events, prices=wide_prices())).announcements()
+    assert rows_of(caught) == {("2", "announced_time")}
+
+
+@pytest.mark.parametrize("blank", ["", "  "])
+def test_a_time_without_a_date_is_a_missing_date(folder, blank):
+    events = f"ticker,announced_at,announced_time\nA,{blank},16:05\nB,2024-03-05,\n"
+    with pytest.raises(InputError) as caught:
+        FilesSource(folder(events=events, prices=wide_prices())).announcements()
+    assert caught.value.rows.to_numpy().tolist() == [[2, "announced_at", None, "is missing"]]
 
 
 def test_midnights_of_an_export_are_dates(folder):

@@ -99,7 +99,7 @@ def tidy_instants(column: pd.Series, date_format: str | None = None) -> tuple[pd
     cells = column.tolist()
     split = [_split(cell) for cell in cells]
     day_first = _day_first([date for date, _ in split])
-    bare = all(not time or _MIDNIGHT.fullmatch(_AN_OFFSET.sub("", time)) for _, time in split)
+    bare = _without_times(split)
     tidy, wrong = [], []
     for line, cell, (date, time) in zip(column.index, cells, split, strict=True):
         value = cell
@@ -116,14 +116,16 @@ def tidy_instants(column: pd.Series, date_format: str | None = None) -> tuple[pd
 def with_times(table: Table) -> tuple[Table, list[Offence]]:
     """Announcements whose time is in a column of its own, ``announced_time``, as I/B/E/S has it, put together.
 
-    A blank time leaves a bare date, and so does midnight, which is no time but the lack of one.
+    A blank time leaves a bare date, and so does midnight, which is no time but the lack of one: behind a
+    date as well, if it has no offset, or if the whole column of dates has no other time.
 
     Returns
     -------
     table : Table
         Without ``announced_time``.
     offences : list of tuple
-        Times that are none, and those of an ``announced_at`` with a time already.
+        Times that are none, and those of an ``announced_at`` with a time already. Dates are left to
+        :func:`tidy_instants`.
     """
     if "announced_time" not in table.frame:
         return table, []
@@ -131,20 +133,35 @@ def with_times(table: Table) -> tuple[Table, list[Offence]]:
     if isinstance(dates.dtype, pd.DatetimeTZDtype) or pd.api.types.is_datetime64_dtype(dates.dtype):
         whole = dates.dt.tz_localize(None) == dates.dt.tz_localize(None).dt.normalize()
         dates = dates.dt.strftime("%Y-%m-%d").where(whole, dates.astype(str)).where(dates.notna(), None)
+    texts = [_text(date) for date in dates]
+    split = [_split(text) for text in texts]
+    bare = _without_times(split)
     joined, wrong = [], []
-    for line, date, cell in zip(table.frame.index, dates, times, strict=True):
-        time = "" if cell is None or cell != cell else str(cell).strip()
-        value = date
-        if time and not _TIME.fullmatch(time):
+    for line, date, text, (day, own), cell in zip(table.frame.index, dates, texts, split, times, strict=True):
+        time = _text(cell)
+        value, hour = date, own
+        if own and (_MIDNIGHT.fullmatch(own) or bare):
+            value, text, hour = day, day, ""
+        if time and not _is_time(time):
             wrong.append((line, "announced_time", cell, "is no time such as 16:05 or 4:05 PM; bmo, dmh, amc: session"))
-        elif time and ":" in str(date):
+        elif time and (hour or ":" in text):
             wrong.append((line, "announced_time", cell, "stands beside an announced_at that has a time itself"))
-        elif time and not _MIDNIGHT.fullmatch(time):
-            value = f"{date} {time}"
+        elif time and text and not _MIDNIGHT.fullmatch(time):
+            value = f"{text} {time}"
         joined.append(value)
     frame = table.frame.drop(columns="announced_time")
     frame["announced_at"] = pd.Series(joined, index=frame.index, dtype=object)
     return Table(table.name, frame, table.dates - {"announced_at"}), wrong
+
+
+def _text(cell: Any) -> str:
+    """A cell as text; empty where it is missing."""
+    return "" if cell is None or pd.isna(cell) else str(cell).strip()
+
+
+def _without_times(split: Sequence[tuple[str, str]]) -> bool:
+    """Whether no date of a column has a time behind it, but midnight, in whatever zone."""
+    return all(not time or _MIDNIGHT.fullmatch(_AN_OFFSET.sub("", time)) for _, time in split)
 
 
 def _typed_dates(column: pd.Series) -> tuple[pd.Series, list[Offence]]:
@@ -234,6 +251,15 @@ def _split(cell: Any) -> tuple[str, str]:
     if time.end() != len(cell):
         return "", ""
     return cell[: time.start()].rstrip(" Tt,"), time[0].strip()
+
+
+def _is_time(text: str) -> bool:
+    """Whether a text is a time of day, and one that exists."""
+    try:
+        dt.time.fromisoformat(_clock(text).upper())
+    except ValueError:
+        return False
+    return bool(_TIME.fullmatch(text))
 
 
 def _clock(time: str) -> str:
