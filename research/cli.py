@@ -355,9 +355,13 @@ def _snapshots(options: argparse.Namespace) -> int:
         return 0
     if options.action == "list":
         found = listing.snapshot_rows(store) if options.json else listing.snapshot_lines(store)
+        damaged = store.damaged_records()
         _print(found, options.json)
-        if not found:
+        for problem in damaged:
+            _tell(f"damaged: {problem}")
+        if not found and not damaged:
             _tell("no snapshots yet; earnings-study fetch TICKER ... makes the first")
+        return 1 if damaged else 0
     elif options.action == "show":
         show = listing.member_rows if options.json else listing.show_lines
         _print(show(store, options.snapshot), options.json)

@@ -238,6 +238,28 @@ def test_list_show_verify_diff_and_prune(played, run):
     assert run("snapshots", "verify")[0] == 0
 
 
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_the_listing_tells_damaged_records_apart_from_none(played, run, form):
+    assert run("snapshots", "list", *form)[::2] == (
+        0,
+        "earnings-study: no snapshots yet; earnings-study fetch TICKER ... makes the first\n",
+    )
+    run("fetch", "META", "--start", "2024-01-02")
+    store = SnapshotStore()
+    (good,) = store.snapshots()
+    (store.root / "sets" / "0123456789ab.json").write_text("{")
+    code, out, err = run("snapshots", "list", *form)
+    assert code == 1
+    assert good.id in out
+    assert "0123456789ab" not in out
+    assert err == "earnings-study: damaged: snapshot 0123456789ab: sets/0123456789ab.json cannot be read\n"
+    (store.root / "sets" / f"{good.id}.json").unlink()
+    code, out, err = run("snapshots", "list", *form)
+    assert (code, out) == (1, "[]\n" if form else "")
+    assert "no snapshots yet" not in err
+    assert len(err.splitlines()) == 1
+
+
 def test_upcoming(played, run):
     played.companies["META"].rows.insert(0, ("January 28, 2030 at 4 PM EST", "8.2", "-", "-"))
     soon = pd.Timestamp.now(tz="America/New_York").normalize() + pd.Timedelta(days=9, hours=16)

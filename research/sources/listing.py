@@ -21,7 +21,7 @@ _SHOWN = 20
 
 
 def snapshot_rows(store: SnapshotStore) -> list[dict[str, Any]]:
-    """All recorded snapshots, oldest first: ``snapshot, fetched_at, vintages`` and how many of each source."""
+    """Readable snapshots, oldest first: ``snapshot, fetched_at, vintages`` and how many of each source."""
     return [
         {
             "snapshot": one.id,
@@ -34,13 +34,12 @@ def snapshot_rows(store: SnapshotStore) -> list[dict[str, Any]]:
 
 
 def snapshot_lines(store: SnapshotStore) -> list[str]:
-    """All recorded snapshots, oldest first, and the records that cannot be read."""
-    lines = [
+    """Readable snapshots, oldest first; the others are :meth:`SnapshotStore.damaged_records`."""
+    return [
         f"{row['snapshot']}  {_minute(row['fetched_at'])}  {row['vintages']} vintages: "
         + ", ".join(f"{source} {count}" for source, count in row["sources"].items())
         for row in snapshot_rows(store)
     ]
-    return lines + [f"damaged: {problem}" for problem in store.damaged_records()]
 
 
 def member_rows(store: SnapshotStore, name: str) -> list[dict[str, Any]]:
