@@ -217,3 +217,35 @@ def test_two_announcements_on_one_day_zero_are_named_by_line(folder):
     with pytest.raises(InputError, match="row 3, ticker: same ticker") as caught:
         FilesSource(folder(events=events, wire=wire)).announcements()
     assert "events.csv" in str(caught.value)
+
+
+@pytest.mark.parametrize("file", ["wire", "filings"])
+def test_instants_without_a_session_are_named_by_line(folder, file):
+    column = {"wire": "announced_at", "filings": "accepted_at"}[file]
+    cells = [
+        "2099-01-05T18:00:00-05:00",
+        "1949-12-30T18:00:00-05:00",  # before the first session that is known
+        "2030-12-31T16:00:00-05:00",  # the last close
+        "2300-01-05T18:00:00-05:00",  # beyond what nanoseconds hold
+        "9999-12-31T23:00:00-05:00",
+        "1500-01-05T18:00:00-05:00",
+    ]
+    text = f"ticker,{column}\nACME,2024-05-02T16:31:10-04:00\n" + "".join(f"ACME,{cell}\n" for cell in cells)
+    with pytest.raises(InputError, match="outside the sessions of New York, 1950-01-03 to 2030-12-31") as caught:
+        FilesSource(folder(**{file: text})).announcements()
+    assert caught.value.rows[["row", "column"]].to_numpy().tolist() == [[line, column] for line in range(3, 9)]
+    assert caught.value.rows["value"].tolist() == cells
+
+
+def test_typed_instants_and_filing_dates_without_a_session_are_named(folder):
+    far = pd.DatetimeIndex(["2024-05-02T20:31", "2300-01-05T20:31", "2099-01-05T20:31"], dtype="datetime64[us]")
+    for zone in ("UTC", "America/New_York", None):
+        frame = pd.DataFrame({"ticker": "ACME", "accepted_at": far.tz_localize(zone)}, index=[1, 2, 3])
+        with pytest.raises(InputError, match="outside the sessions") as caught:
+            filings(Table("filings.parquet", frame), Settings(timezone="America/New_York"))
+        assert caught.value.rows["row"].tolist() == [2, 3]
+    lines = ["ACME,2024-05-02T16:31:10-04:00,2031-01-02", "ACME,2024-05-02T16:31-04:00,2400-01-02"]
+    dated = "\n".join(["ticker,accepted_at,filed_on", *lines])
+    with pytest.raises(InputError, match=r"outside the (sessions|years)") as caught:
+        FilesSource(folder(filings=dated)).announcements()
+    assert caught.value.rows[["row", "column"]].to_numpy().tolist() == [[2, "filed_on"], [3, "filed_on"]]

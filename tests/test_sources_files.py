@@ -1031,3 +1031,16 @@ def test_a_stated_value_stands_in_for_a_missing_delisting_return(folder):
 def test_letters_are_no_returns_where_there_are_no_delistings(folder):
     with pytest.raises(InputError, match="is no number"):
         FilesSource(folder(returns="date,ticker,ret\n2024-03-04,ACME,C\n2024-03-05,ACME,0.01\n")).returns()
+
+
+def test_days_beyond_what_instants_hold_are_named(folder):
+    text = "date,ticker,close\n2024-03-04,ACME,1\n3024-03-05,ACME,1\n0204-03-06,ACME,1\n9999-12-31,ACME,1\n"
+    with pytest.raises(InputError, match="outside the years 1678 to 2261") as caught:
+        FilesSource(folder(prices=text)).prices()
+    assert rows_of(caught) == {("3", "date"), ("4", "date"), ("5", "date")}
+    days = pd.DatetimeIndex(["2024-03-04", "3024-03-05"], dtype="datetime64[us]")
+    directory = folder({"prices.parquet": pd.DataFrame({"date": days, "ticker": "ACME", "close": 1.0})})
+    (directory / "prices.csv").unlink()
+    with pytest.raises(InputError, match="outside the years 1678 to 2261") as caught:
+        FilesSource(directory).prices()
+    assert rows_of(caught) == {("2", "date")}

@@ -30,6 +30,9 @@ _TIME = re.compile(
 )
 _MIDNIGHT = re.compile(r"0{1,2}:00(:00(\.0+)?)?")
 _AN_OFFSET = re.compile(r"\s*(Z|z|[+-]\d{2}:?\d{2})$")
+#: Years that instants in nanoseconds hold from the first day to the last.
+YEARS = (1678, 2261)
+_NO_YEAR = f"lies outside the years {YEARS[0]} to {YEARS[1]}"
 _EXCEL_EPOCH = dt.date(1899, 12, 30)
 
 _AMBIGUOUS = 'could be day/month or month/day; say date_format = "%d/%m/%Y" or "%m/%d/%Y" in columns.toml'
@@ -63,7 +66,8 @@ def parse_dates(column: pd.Series, date_format: str | None = None) -> tuple[pd.S
     known: dict[Any, dt.date | str] = {}
     for cell in cells:
         if cell not in known:
-            known[cell] = _date_or_problem(cell, day_first, date_format)
+            day = _date_or_problem(cell, day_first, date_format)
+            known[cell] = day if isinstance(day, str) or YEARS[0] <= day.year <= YEARS[1] else _NO_YEAR
     found = [known[cell] for cell in cells]
     dates = pd.DatetimeIndex([pd.NaT if isinstance(day, str) else day for day in found], dtype="datetime64[ns]")
     wrong = [
@@ -167,13 +171,15 @@ def _without_times(split: Sequence[tuple[str, str]]) -> bool:
 def _typed_dates(column: pd.Series) -> tuple[pd.Series, list[Offence]]:
     if isinstance(column.dtype, pd.DatetimeTZDtype):
         column = column.dt.tz_localize(None)  # its midnights are those of its own zone
-    dates = column.astype("datetime64[ns]")
+    far = column.notna() & ~column.dt.year.between(*YEARS)
+    dates = column.mask(far).astype("datetime64[ns]")
     late = dates.notna() & (dates != dates.dt.normalize())
     wrong: list[Offence] = [
         (line, str(column.name), str(cell), "has a time of day; a session label is a bare date")
         for line, cell in dates[late].items()
     ]
-    wrong += [(line, str(column.name), None, "has no date") for line in dates.index[dates.isna()]]
+    wrong += [(line, str(column.name), str(cell), _NO_YEAR) for line, cell in column[far].items()]
+    wrong += [(line, str(column.name), None, "has no date") for line in dates.index[dates.isna() & ~far]]
     return dates, wrong
 
 

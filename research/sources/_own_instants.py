@@ -10,7 +10,7 @@ import pandas as pd
 from research.events.announcements import Announcements
 from research.sources._checks import Offence, checked, no_tickers, refused, text_column
 from research.sources._common import new_york
-from research.sources._dates import parse_dates, tidy_instants
+from research.sources._dates import YEARS, parse_dates, tidy_instants
 from research.sources._settings import FILE, Settings, our_names, require_columns
 from research.sources._tables import Table
 from research.sources.edgar import NEW_YORK, public_at
@@ -32,7 +32,7 @@ def wire_times(table: Table, settings: Settings) -> pd.DataFrame:
     Raises
     ------
     InputError
-        Naming every row without a ticker or an exact time.
+        Naming every row without a ticker or an exact time within the sessions of New York.
     """
     tickers, instants, _ = _read(table, "wire", "announced_at", settings)
     return pd.DataFrame({"ticker": tickers, "announced_at": instants}).reset_index(drop=True)
@@ -46,7 +46,7 @@ def filings(table: Table, settings: Settings) -> pd.DataFrame:
     Raises
     ------
     InputError
-        Naming every row without a ticker or an exact time, and dates that are none.
+        Naming every row without a ticker or an exact time within the sessions of New York, and dates that are none.
     """
     tickers, accepted, dates = _read(table, "filings", "accepted_at", settings, "filed_on")
     public = []
@@ -192,16 +192,20 @@ def _read(
         present = given.notna() & (given.astype(str).str.strip() != "")
         read, wrong = parse_dates(given[present], settings.date_format)
         dates[present] = read
-        found += wrong
+        found += wrong + _outside(read, given)
     if found:
         raise refused(table.name, found)
     return tickers, instants, dates
 
 
 def _instants(column: pd.Series, settings: Settings) -> tuple[pd.Series, list[Offence]]:
+    """Instants in UTC, NaT where there is an offence."""
     if isinstance(column.dtype, pd.DatetimeTZDtype):
-        missing = [(line, str(column.name), None, "is missing") for line in column.index[column.isna()]]
-        return column.dt.tz_convert("UTC").dt.as_unit("ns"), missing
+        wrong = [(line, str(column.name), None, "is missing") for line in column.index[column.isna()]]
+        far = column.notna() & ~column.dt.year.between(*YEARS)
+        wrong += [(line, str(column.name), str(column[line]), _no_session()) for line in column.index[far]]
+        values = column.mask(far).dt.tz_convert("UTC").dt.as_unit("ns")
+        return values, wrong + _outside(values, column)
     if pd.api.types.is_datetime64_dtype(column.dtype):
         column = column.dt.strftime("%Y-%m-%dT%H:%M:%S").astype(object).where(column.notna(), "")
     texts, wrong = tidy_instants(column, settings.date_format)
@@ -213,7 +217,23 @@ def _instants(column: pd.Series, settings: Settings) -> tuple[pd.Series, list[Of
             wrong.append((line, str(column.name), text or None, problem))
         read.append(instant)
     values = pd.to_datetime(pd.Series(read, index=column.index), utc=True).dt.as_unit("ns")
-    return values, wrong
+    return values, wrong + _outside(values, column)
+
+
+def _outside(values: pd.Series, cells: pd.Series) -> list[Offence]:
+    """Instants, and dates, of which the sessions of New York know no day zero."""
+    calendar = new_york()
+    begin, end = calendar.start, calendar.closes[-1]
+    if isinstance(values.dtype, pd.DatetimeTZDtype):
+        odd = (values < begin.tz_localize(NEW_YORK)) | (values >= end)
+    else:
+        odd = (values < begin) | (values > calendar.end)
+    return [(line, str(cells.name), str(cells[line]), _no_session()) for line in values.index[odd]]
+
+
+def _no_session() -> str:
+    calendar = new_york()
+    return f"lies outside the sessions of New York, {calendar.start:%Y-%m-%d} to {calendar.end:%Y-%m-%d}"
 
 
 def _instant(text: Any, settings: Settings) -> tuple[Any, str]:
@@ -226,6 +246,8 @@ def _instant(text: Any, settings: Settings) -> tuple[Any, str]:
         stamp = pd.Timestamp(text)
     except ValueError:
         return pd.NaT, "cannot be read as a date and a time; write 2024-10-30T16:05:00-04:00"
+    if not YEARS[0] <= stamp.year <= YEARS[1]:
+        return pd.NaT, _no_session()
     if stamp.tzinfo is None and settings.timezone is None:
         return pd.NaT, f"is a time without a UTC offset; add it, or say timezone in {FILE}"
     if stamp.tzinfo is None:
