@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 
-from research.errors import InputError, NotFoundError
+from research.errors import InputError, NotFoundError, ResearchWarning
 from research.reporting.background import provenance
 from research.sources._own_instants import filings
 from research.sources._settings import Settings
@@ -249,3 +250,75 @@ def test_typed_instants_and_filing_dates_without_a_session_are_named(folder):
     with pytest.raises(InputError, match=r"outside the (sessions|years)") as caught:
         FilesSource(folder(filings=dated)).announcements()
     assert caught.value.rows[["row", "column"]].to_numpy().tolist() == [[2, "filed_on"], [3, "filed_on"]]
+
+
+def test_companies_without_announcements_are_named_by_line(folder):
+    wire = (
+        "ticker,announced_at\nACME,2024-05-01T16:05-04:00\nacme,2024-05-01T16:05-04:00\nQQQQQ,2024-05-01T16:05-04:00\n"
+    )
+    accepted = "ticker,accepted_at\nACMEA,2024-05-01T16:05-04:00\nA B,2024-05-01T16:05-04:00\n"
+    with pytest.raises(InputError, match="Did you mean 'ACME'") as caught:
+        FilesSource(folder(wire=wire)).announcements()
+    assert caught.value.rows[["row", "column", "value"]].to_numpy().tolist() == [
+        [3, "ticker", "acme"],
+        [4, "ticker", "QQQQQ"],
+    ]
+    with pytest.raises(InputError, match="Did you mean 'ACME'") as caught:
+        FilesSource(folder(filings=accepted)).reconciliation()
+    assert caught.value.rows[["row", "column"]].to_numpy().tolist() == [[2, "ticker"], [3, "ticker"]]
+
+
+def test_rows_of_no_announcement_are_listed_as_unmatched(folder):
+    wire = (
+        "ticker,announced_at\nZZZ,2024-05-02T07:00-04:00\nACME,2023-05-01T16:05:30-04:00\nACME,2024-08-01T16:06-04:00\n"
+    )
+    accepted = FILINGS + "ACME,2024-07-01T18:01:00-04:00,\nACME,2024-05-02T16:31:10-04:00,2024-05-02\n"
+    source = FilesSource(folder(wire=wire, filings=accepted))
+    with pytest.warns(ResearchWarning, match=r"4 rows of wire\.csv and filings\.csv without an earnings announcement"):
+        table = source.reconciliation()
+    assert table["agreement"].tolist() == ["moved", "agrees", *["sharpened"] * 3, *["unmatched"] * 4]
+    left = table[table["agreement"] == "unmatched"]
+    assert left["ticker"].tolist() == ["ACME"] * 4
+    assert left["announced_at"].isna().all()
+    assert left["announced_at_source"].tolist() == ["wire", "wire", "sec_filing_date", "sec_8k_acceptance"]
+    far = "New York: no earnings announcement of ACME in New York is within six days"
+    assert left["detail"].tolist() == [
+        f"row 3 of wire.csv, 2023-05-01 16:05:30 {far}",
+        "row 4 of wire.csv, 2024-08-01 16:06:00 New York: the announcement near it has a closer one",
+        f"row 6 of filings.csv, 2024-07-01 18:01:00 {far}",
+        "row 7 of filings.csv, 2024-05-02 16:31:10 New York: the announcement near it has a closer one",
+    ]
+    assert left["sec_accepted_at"].isna().tolist() == [True, True, False, False]
+    assert left["edgar_day_zero"].tolist()[2:] == [pd.Timestamp("2024-07-02"), pd.Timestamp("2024-05-03")]
+    instants = table.dtypes[["announced_at", "sec_accepted_at", "announced_on", "vendor_day_zero", "edgar_day_zero"]]
+    assert instants.astype(str).tolist() == ["datetime64[ns, UTC]"] * 2 + ["datetime64[ns]"] * 3
+    assert table["gap_hours"].dtype == float
+    assert len(source.announcements()) == 5  # it is told once
+    assert source.reconciliation("ZZZ")["agreement"].tolist() == ["sharpened"]
+
+
+def test_rows_of_companies_with_other_news_only_are_unmatched(folder):
+    events = "ticker,announced_at,session,kind\nACME,2024-05-01,amc,product\nACME,2024-05-02,amc,guidance\n"
+    source = FilesSource(folder(events=events, filings=FILINGS))
+    with pytest.warns(ResearchWarning, match=r"4 rows of filings\.csv"):
+        announcements = source.announcements()
+    assert announcements.frame["announced_on"].tolist() == [pd.Timestamp("2024-05-01"), pd.Timestamp("2024-05-02")]
+    assert source.reconciliation()["agreement"].tolist() == ["unmatched"] * 4
+
+
+def test_a_wire_file_may_repeat_the_times_of_the_events_file(folder):
+    events = EVENTS + "ACME,2024-08-05,amc,,1,1\n"
+    source = FilesSource(folder(events=events, wire="ticker,announced_at\nACME,2024-08-01T16:05:00-04:00\n"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ResearchWarning)
+        assert source.reconciliation("ACME")["agreement"].tolist() == ["alone", "agrees", "alone", "alone", "alone"]
+
+
+def test_the_wire_of_other_news_does_not_time_the_earnings(folder):
+    events = (
+        "ticker,announced_at,session,kind,announced_at_source\n"
+        "ACME,2024-05-01,amc,earnings,\nACME,2024-05-03T09:00-04:00,,product,wire\n"
+    )
+    source = FilesSource(folder(events=events, wire="ticker,announced_at\nACME,2024-05-01T16:05-04:00\n"))
+    assert source.reconciliation()["announced_at"].tolist() == [pd.Timestamp("2024-05-01T20:05Z")]
+    assert FilesSource(folder(events=events)).reconciliation()["agreement"].tolist() == ["alone"]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import zoneinfo
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import pandas as pd
 
+from research.errors import nearest
 from research.events.announcements import Announcements
 from research.sources._checks import Offence, checked, no_tickers, refused, text_column
 from research.sources._common import new_york
@@ -14,7 +16,7 @@ from research.sources._dates import YEARS, parse_dates, tidy_instants
 from research.sources._settings import FILE, Settings, our_names, require_columns
 from research.sources._tables import Table
 from research.sources.edgar import NEW_YORK, public_at
-from research.sources.reconciliation import COLUMNS, reconcile
+from research.sources.reconciliation import COLUMNS, near, reconcile, unmatched
 
 #: How an instant of the events file is called in a reconciliation where the file does not say.
 OWN = "file"
@@ -26,34 +28,36 @@ _EXACT = ("second", "minute")
 _HOME = "XNYS"
 
 
-def wire_times(table: Table, settings: Settings) -> pd.DataFrame:
-    """Press releases: ``ticker`` and ``announced_at`` (UTC).
+def wire_times(table: Table, settings: Settings, known: Collection[str] | None = None) -> pd.DataFrame:
+    """Press releases by line of their file: ``ticker`` and ``announced_at`` (UTC).
 
     Raises
     ------
     InputError
-        Naming every row without a ticker or an exact time within the sessions of New York.
+        Naming every row without a ticker (one of ``known``, where those are given) or an exact time
+        within the sessions of New York.
     """
-    tickers, instants, _ = _read(table, "wire", "announced_at", settings)
-    return pd.DataFrame({"ticker": tickers, "announced_at": instants}).reset_index(drop=True)
+    tickers, instants, _ = _read(table, "wire", "announced_at", settings, known=known)
+    return pd.DataFrame({"ticker": tickers, "announced_at": instants})
 
 
-def filings(table: Table, settings: Settings) -> pd.DataFrame:
-    """Acceptances of 8-K filings with results: ``ticker``, ``accepted_at`` and ``public_at`` (UTC).
+def filings(table: Table, settings: Settings, known: Collection[str] | None = None) -> pd.DataFrame:
+    """Acceptances of 8-K filings with results by line: ``ticker``, ``accepted_at`` and ``public_at`` (UTC).
 
     Without ``filed_on``, a filing accepted after 17:30 New York, or on no session, is filed on the next session.
 
     Raises
     ------
     InputError
-        Naming every row without a ticker or an exact time within the sessions of New York, and dates that are none.
+        Naming every row without a ticker (one of ``known``, where those are given) or an exact time
+        within the sessions of New York, and dates that are none.
     """
-    tickers, accepted, dates = _read(table, "filings", "accepted_at", settings, "filed_on")
+    tickers, accepted, dates = _read(table, "filings", "accepted_at", settings, "filed_on", known)
     public = []
     for instant, filed in zip(accepted, dates, strict=True):
         wall = instant.tz_convert(NEW_YORK).tz_localize(None)
         public.append(public_at(wall, _filing_date(wall) if pd.isna(filed) else filed))
-    frame = pd.DataFrame({"ticker": tickers, "accepted_at": accepted}).reset_index(drop=True)
+    frame = pd.DataFrame({"ticker": tickers, "accepted_at": accepted})
     return frame.assign(public_at=pd.DatetimeIndex(public))
 
 
@@ -75,24 +79,16 @@ def side_by_side(
         Indexed by the row of ``announcements.frame``: ``ticker`` and the columns of
         :func:`research.sources.reconciliation.reconcile`.
     """
-    frame = announcements.frame
-    usable = (frame["status"] == "ok") & (frame["kind"] == "earnings") & (frame["exchange"] == _HOME)
-    timing = announcements.timed()["timing"]
-    exact = frame["precision"].isin(_EXACT)
-    flags = frame["session"].where(frame["session"].notna(), timing.where(timing.isin(["bmo", "dmh", "amc"]), None))
-    vendor = frame[["ticker", "announced_on", "precision"]].assign(
-        announced_at=frame["announced_at"].where(exact), session=flags.astype(object).where(flags.notna(), None)
-    )
-    known = [part for part in (wire, _releases(frame[exact])) if part is not None]
-    releases = pd.concat(known, ignore_index=True) if known else None
+    vendor, releases = _vendor(announcements), _releases(announcements, wire)
     calendar = new_york()
     parts = []
-    for ticker, rows in vendor[usable].groupby("ticker", sort=False):
+    for ticker, rows in vendor.groupby("ticker", sort=False):
         mine = [None if table is None else table[table["ticker"] == ticker] for table in (accepted, releases)]
         parts.append(reconcile(rows, mine[0], calendar, wire=mine[1], name=OWN).assign(ticker=ticker))
     if not parts:
-        return pd.DataFrame(columns=["ticker", *COLUMNS])
+        return _typed([])
     table = pd.concat(parts).sort_index()
+    frame = announcements.frame
     if "announced_at_source" in frame:
         stated = frame["announced_at_source"].reindex(table.index)
         own = (table["announced_at_source"] == OWN) & stated.notna()
@@ -100,11 +96,102 @@ def side_by_side(
     return table[["ticker", *COLUMNS]]
 
 
-def _releases(exact: pd.DataFrame) -> pd.DataFrame | None:
-    if "announced_at_source" not in exact:
-        return None
-    said = exact["announced_at_source"].astype(str).str.strip().str.casefold() == WIRE
-    return exact.loc[said, ["ticker", "announced_at"]]
+def left_over(
+    announcements: Announcements,
+    wire: pd.DataFrame | None,
+    accepted: pd.DataFrame | None,
+    names: Mapping[str, str],
+) -> pd.DataFrame:
+    """Press releases and filings that belong to no announcement, in the columns of :func:`side_by_side`.
+
+    Parameters
+    ----------
+    announcements, wire, accepted
+        As in :func:`side_by_side`.
+    names : mapping of str to str
+        What the files of ``wire`` and ``filings`` are called.
+
+    Returns
+    -------
+    DataFrame
+        ``agreement`` is ``unmatched``; ``detail`` says which row of which file it is, and why. There is no
+        instant that counts.
+    """
+    vendor, releases, calendar = _vendor(announcements), _releases(announcements, wire), new_york()
+    rows = []
+    if releases is not None:
+        for line, row in _unmatched(vendor, releases.assign(public_at=releases["announced_at"])):
+            detail = _why(row, row["announced_at"], f"row {line} of {names['wire']}")
+            rows.append({"ticker": row["ticker"], "announced_at_source": WIRE, "detail": detail})
+    if accepted is not None:
+        for line, row in _unmatched(vendor, accepted.assign(own=False)):
+            at, public = row["accepted_at"], row["public_at"]
+            rows.append(
+                {
+                    "ticker": row["ticker"],
+                    "announced_at_source": "sec_filing_date" if public != at else "sec_8k_acceptance",
+                    "sec_accepted_at": at,
+                    "edgar_day_zero": calendar.day_zero([public])[0],
+                    "detail": _why(row, at, f"row {line} of {names['filings']}"),
+                }
+            )
+    return _typed(rows).assign(agreement="unmatched")
+
+
+def _typed(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """Rows of a reconciliation as a table, however few."""
+    frame = pd.DataFrame(rows, columns=["ticker", *COLUMNS])
+    for column in ("announced_at", "sec_accepted_at"):
+        frame[column] = pd.to_datetime(frame[column], utc=True).dt.as_unit("ns")
+    for column in ("announced_on", "vendor_day_zero", "edgar_day_zero"):
+        frame[column] = pd.to_datetime(frame[column]).dt.as_unit("ns")
+    return frame.assign(gap_hours=frame["gap_hours"].astype(float))
+
+
+def _unmatched(vendor: pd.DataFrame, table: pd.DataFrame) -> Iterator[tuple[Any, pd.Series]]:
+    """Rows of a file that belong to no announcement, by line; ``near`` says whether one is close to them."""
+    calendar, parts = new_york(), []
+    for ticker, mine in table.groupby("ticker", sort=False):
+        events = vendor[vendor["ticker"] == ticker]
+        rest = unmatched(events, mine, calendar)
+        parts.append(rest.assign(near=near(events, rest, calendar))[~rest["own"]])
+    if parts:
+        yield from pd.concat(parts).sort_index().iterrows()
+
+
+def _why(row: pd.Series, instant: pd.Timestamp, place: str) -> str:
+    none = f"no earnings announcement of {row['ticker']} in New York is within six days"
+    why = "the announcement near it has a closer one" if row["near"] else none
+    return f"{place}, {instant.tz_convert(NEW_YORK):%Y-%m-%d %H:%M:%S} New York: {why}"
+
+
+def _vendor(announcements: Announcements) -> pd.DataFrame:
+    """Earnings announcements on New York's exchange, as :func:`research.sources.reconciliation.reconcile` has them."""
+    frame = announcements.frame
+    timing = announcements.timed()["timing"]
+    exact = frame["precision"].isin(_EXACT)
+    flags = frame["session"].where(frame["session"].notna(), timing.where(timing.isin(["bmo", "dmh", "amc"]), None))
+    vendor = frame[["ticker", "announced_on", "precision"]].assign(
+        announced_at=frame["announced_at"].where(exact), session=flags.astype(object).where(flags.notna(), None)
+    )
+    return vendor[_usable(frame)]
+
+
+def _usable(frame: pd.DataFrame) -> pd.Series:
+    return (frame["status"] == "ok") & (frame["kind"] == "earnings") & (frame["exchange"] == _HOME)
+
+
+def _releases(announcements: Announcements, wire: pd.DataFrame | None) -> pd.DataFrame | None:
+    """Press releases of the wire file and, marked ``own``, those of the events file that it does not have."""
+    frame = announcements.frame
+    known = [] if wire is None else [wire.assign(own=False)]
+    if "announced_at_source" in frame:
+        said = frame["announced_at_source"].astype(str).str.strip().str.casefold() == WIRE
+        rows = frame.loc[said & _usable(frame) & frame["precision"].isin(_EXACT), ["ticker", "announced_at"]]
+        if wire is not None:
+            rows = rows[~pd.MultiIndex.from_frame(rows).isin(pd.MultiIndex.from_frame(wire))]
+        known.append(rows.assign(own=True))
+    return pd.concat(known) if known else None
 
 
 def reconciled(announcements: Announcements, table: pd.DataFrame, events: Table, settings: Settings) -> Announcements:
@@ -177,13 +264,20 @@ def _texts(frame: pd.DataFrame) -> pd.Series:
 
 
 def _read(
-    table: Table, section: str, instant: str, settings: Settings, date: str | None = None
+    table: Table,
+    section: str,
+    instant: str,
+    settings: Settings,
+    date: str | None = None,
+    known: Collection[str] | None = None,
 ) -> tuple[pd.Series, pd.Series, pd.Series]:
     """Tickers, instants in UTC and dates (NaT where there are none)."""
     table = our_names(table, section, settings)
     require_columns(table, section, ["ticker", instant])
     tickers, found = text_column(table, "ticker")
     found += no_tickers(tickers)
+    if known is not None:
+        found += _strangers(tickers, known, {line for line, *_ in found})
     instants, wrong = _instants(table.frame[instant], settings)
     found += wrong
     dates = pd.Series(pd.NaT, index=table.frame.index, dtype="datetime64[ns]")
@@ -198,10 +292,21 @@ def _read(
     return tickers, instants, dates
 
 
+def _strangers(tickers: pd.Series, known: Collection[str], refused_lines: Collection[Any]) -> list[Offence]:
+    """Rows of companies of which there is no announcement."""
+    candidates = sorted(known)
+    hints = {name: nearest(name, candidates) for name in tickers.unique() if name not in known}
+    return [
+        (line, "ticker", name, f"is no ticker of the events file. {hints[name]}".strip())
+        for line, name in tickers.items()
+        if name in hints and line not in refused_lines
+    ]
+
+
 def _instants(column: pd.Series, settings: Settings) -> tuple[pd.Series, list[Offence]]:
     """Instants in UTC, NaT where there is an offence."""
     if isinstance(column.dtype, pd.DatetimeTZDtype):
-        wrong = [(line, str(column.name), None, "is missing") for line in column.index[column.isna()]]
+        wrong: list[Offence] = [(line, str(column.name), None, "is missing") for line in column.index[column.isna()]]
         far = column.notna() & ~column.dt.year.between(*YEARS)
         wrong += [(line, str(column.name), str(column[line]), _no_session()) for line in column.index[far]]
         values = column.mask(far).dt.tz_convert("UTC").dt.as_unit("ns")

@@ -42,6 +42,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import warnings
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -49,7 +50,7 @@ from typing import Any
 
 import pandas as pd
 
-from research.errors import NotFoundError, SourceError, in_words, nearest
+from research.errors import NotFoundError, ResearchWarning, SourceError, in_words, nearest
 from research.events.announcements import Announcements
 from research.market.intraday import Bars
 from research.market.prices import Prices
@@ -283,14 +284,22 @@ class FilesSource:
         -------
         DataFrame
             ``ticker`` and the columns of :func:`research.sources.reconciliation.reconcile`, one row for each
-            earnings announcement in New York, in the order of the file.
+            earnings announcement in New York, in the order of the file; then the rows of the wire and the
+            filings that belong to none, their ``agreement`` ``unmatched``, and ``detail`` says which they are.
+
+        Warns
+        -----
+        ResearchWarning
+            The first time, if there are such rows, with their number.
 
         Raises
         ------
         InputError, NotFoundError
             As in :meth:`announcements`.
         """
-        table = self._side_by_side
+        table, left = self._side_by_side
+        if len(left):
+            table = pd.concat([table, left.astype(table.dtypes)]) if len(table) else left
         if tickers is not None:
             wanted = ticker_list(tickers)
             require_tickers(wanted, self._announcements.tickers, "announcements")
@@ -307,10 +316,23 @@ class FilesSource:
         return _frames.announcements(self._events, metrics, self._settings)
 
     @cached_property
-    def _side_by_side(self) -> pd.DataFrame:
-        wire = _own_instants.wire_times(self._table("wire"), self._settings) if "wire" in self._files else None
-        accepted = _own_instants.filings(self._table("filings"), self._settings) if "filings" in self._files else None
-        return _own_instants.side_by_side(self._given, wire, accepted)
+    def _side_by_side(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Instants of the announcements, and the press releases and filings that belong to none, told once."""
+        known = self._given.tickers
+        own: dict[str, pd.DataFrame | None] = {"wire": None, "filings": None}
+        for name, read in (("wire", _own_instants.wire_times), ("filings", _own_instants.filings)):
+            if name in self._files:
+                own[name] = read(self._table(name), self._settings, known)
+        names = {name: self._files[name].name for name, table in own.items() if table is not None}
+        left = _own_instants.left_over(self._given, own["wire"], own["filings"], names)
+        if len(left):
+            warnings.warn(
+                f"{self.name}: {len(left)} {'row' if len(left) == 1 else 'rows'} of {' and '.join(names.values())} "
+                "without an earnings announcement in the events file; .reconciliation() lists them as unmatched",
+                ResearchWarning,
+                stacklevel=4,
+            )
+        return _own_instants.side_by_side(self._given, own["wire"], own["filings"]), left
 
     @cached_property
     def _announcements(self) -> Announcements:
@@ -318,7 +340,7 @@ class FilesSource:
         if not {"wire", "filings"} & set(self._files):
             return self._given
         events = our_names(self._events, "events", self._settings)
-        return _own_instants.reconciled(self._given, self._side_by_side, events, self._settings)
+        return _own_instants.reconciled(self._given, self._side_by_side[0], events, self._settings)
 
     @cached_property
     def _price_rows(self) -> tuple[pd.DataFrame, pd.DataFrame | None]:

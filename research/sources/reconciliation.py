@@ -107,8 +107,16 @@ def reconcile(
 def unmatched(vendor: pd.DataFrame, acceptances: pd.DataFrame, calendar: TradingCalendar) -> pd.DataFrame:
     """Filings with item 2.02 that belong to no announcement of the vendor: early figures, or gaps in its list."""
     begin, end = _spans(vendor.reset_index(drop=True), calendar)
-    used = {filing["public_at"] for filing in _matched(begin, end, acceptances).values()}
-    return acceptances[~acceptances["public_at"].isin(used)]
+    numbered = acceptances.assign(place=range(len(acceptances)))
+    used = {filing["place"] for filing in _matched(begin, end, numbered).values()}
+    return acceptances[~numbered["place"].isin(used).to_numpy()]
+
+
+def near(vendor: pd.DataFrame, acceptances: pd.DataFrame, calendar: TradingCalendar) -> np.ndarray:
+    """Whether each filing is close enough to some announcement to belong to it, shape (n_filings,)."""
+    begin, end = _spans(vendor.reset_index(drop=True), calendar)
+    apart = _apart(begin, end, acceptances)
+    return np.asarray((apart <= _APART.value).any(axis=0))
 
 
 def _spans(table: pd.DataFrame, calendar: TradingCalendar) -> tuple[pd.DatetimeIndex, pd.DatetimeIndex]:
@@ -132,12 +140,17 @@ def _spans(table: pd.DataFrame, calendar: TradingCalendar) -> tuple[pd.DatetimeI
     return exact.where(timed, begin).as_unit("ns"), exact.where(timed, end).as_unit("ns")
 
 
+def _apart(begin: pd.DatetimeIndex, end: pd.DatetimeIndex, filings: pd.DataFrame) -> np.ndarray:
+    """Nanoseconds between each announcement and each filing, shape (n_announcements, n_filings)."""
+    public = pd.DatetimeIndex(filings["public_at"]).as_unit("ns").asi8[None, :]
+    return np.maximum(begin.asi8[:, None] - public, public - end.asi8[:, None]).clip(min=0)
+
+
 def _matched(begin: pd.DatetimeIndex, end: pd.DatetimeIndex, filings: pd.DataFrame | None) -> dict[int, dict[str, Any]]:
     """The nearest filing of each announcement; each filing is used once, the closest pairs first."""
     if filings is None or filings.empty or not len(begin):
         return {}
-    public = pd.DatetimeIndex(filings["public_at"]).as_unit("ns").asi8[None, :]
-    apart = np.maximum(begin.asi8[:, None] - public, public - end.asi8[:, None]).clip(min=0)
+    apart = _apart(begin, end, filings)
     found: dict[int, dict[str, Any]] = {}
     used: set[int] = set()
     rows = filings.to_dict("records")
