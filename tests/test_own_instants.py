@@ -218,6 +218,59 @@ def test_two_announcements_on_one_day_zero_are_named_by_line(folder):
     with pytest.raises(InputError, match="row 3, ticker: same ticker") as caught:
         FilesSource(folder(events=events, wire=wire)).announcements()
     assert "events.csv" in str(caught.value)
+    assert caught.value.rows["problem"].tolist() == [
+        "same ticker, kind and day zero 2024-05-03 as row 2"
+        "; wire.csv puts it at 2024-05-03 07:05:00 New York, events.csv at 2024-05-03 bmo"
+        "; wire.csv puts row 2 at 2024-05-02 16:05:00 New York, events.csv at 2024-05-01 amc"
+    ]
+    accepted = "ticker,accepted_at\nACME,2024-05-02T16:05-04:00\n"
+    events = "ticker,announced_at,session\nACME,2024-05-03T12:05-04:00,\nACME,2024-05-01,amc\n"
+    with pytest.raises(InputError, match="row 3, ticker") as caught:
+        FilesSource(folder(events=events, filings=accepted)).announcements()
+    assert caught.value.rows["problem"].tolist() == [
+        "same ticker, kind and day zero 2024-05-03 as row 2"
+        "; filings.csv puts it at 2024-05-02 16:05:00 New York, events.csv at 2024-05-01 amc"
+    ]
+
+
+def test_an_estimate_overtaken_by_a_move_says_who_moved_it(folder):
+    events = (
+        "ticker,announced_at,session,estimate_as_of\n"
+        "ZZZ,2024-05-02,bmo,2024-05-01\n"
+        "ACME,2024-05-03,amc,2024-05-02T18:00:00-04:00\n"
+        "ACME,2024-08-05,amc,2024-08-03T18:00:00-04:00\n"
+    )
+    wire = "ticker,announced_at\nACME,2024-05-02T16:05-04:00\n"
+    accepted = "ticker,accepted_at\nACME,2024-08-01T18:05-04:00\n"
+    FilesSource(folder(events=events)).announcements()
+    with pytest.raises(InputError) as caught:
+        FilesSource(folder(events=events, wire=wire, filings=accepted)).announcements()
+    assert str(caught.value).startswith("events.csv cannot be used")
+    assert caught.value.rows[["row", "column"]].to_numpy().tolist() == [[3, "estimate_as_of"], [4, "estimate_as_of"]]
+    assert caught.value.rows["problem"].tolist() == [
+        "is after the announcement; wire.csv puts it at 2024-05-02 16:05:00 New York, events.csv at 2024-05-03 amc",
+        "is after the announcement; filings.csv puts it at 2024-08-02 bmo, events.csv at 2024-08-05 amc",
+    ]
+
+
+def test_a_metric_overtaken_by_a_move_is_named_in_its_own_file(folder):
+    metrics = (
+        "ticker,announced_at,metric,actual,estimate,estimate_as_of\n"
+        "ZZZ,2024-05-02,users,2,2,\n"
+        "ACME,2024-05-01,capex,5,4,2024-05-01T18:00:00-04:00\n"
+        "ACME,2024-08-01,capex,5,4,2024-08-01T18:00:00-04:00\n"  # later than its time, which the metrics do not have
+        "ACME,2024-05-01,users,5,4,2024-04-01\n"
+    )
+    FilesSource(folder(metrics=metrics)).announcements()
+    wire = "ticker,announced_at\nACME,2024-05-01T16:05-04:00\n"
+    with pytest.raises(InputError) as caught:
+        FilesSource(folder(metrics=metrics, wire=wire)).announcements()
+    assert str(caught.value).startswith("metrics.csv cannot be used")
+    assert caught.value.rows[["row", "column"]].to_numpy().tolist() == [[3, "estimate_as_of"]]
+    assert caught.value.rows["problem"].tolist() == [
+        "is after the announcement; wire.csv puts its announcement at 2024-05-01 16:05:00 New York, "
+        "events.csv at 2024-05-01 amc"
+    ]
 
 
 @pytest.mark.parametrize("file", ["wire", "filings"])

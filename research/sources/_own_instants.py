@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import zoneinfo
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import pandas as pd
 
-from research.errors import nearest
+from research.errors import InputError, nearest
 from research.events.announcements import Announcements
 from research.sources._checks import Offence, checked, no_tickers, refused, text_column
 from research.sources._common import new_york
@@ -16,7 +16,7 @@ from research.sources._dates import YEARS, parse_dates, tidy_instants
 from research.sources._settings import FILE, Settings, our_names, require_columns
 from research.sources._tables import Table
 from research.sources.edgar import NEW_YORK, public_at
-from research.sources.reconciliation import COLUMNS, near, reconcile, unmatched
+from research.sources.reconciliation import COLUMNS, day_zeros, near, reconcile, unmatched
 
 #: How an instant of the events file is called in a reconciliation where the file does not say.
 OWN = "file"
@@ -194,7 +194,14 @@ def _releases(announcements: Announcements, wire: pd.DataFrame | None) -> pd.Dat
     return pd.concat(known) if known else None
 
 
-def reconciled(announcements: Announcements, table: pd.DataFrame, events: Table, settings: Settings) -> Announcements:
+def reconciled(
+    announcements: Announcements,
+    table: pd.DataFrame,
+    events: Table,
+    figures: Table | None,
+    settings: Settings,
+    names: Mapping[str, str],
+) -> Announcements:
     """Announcements at the instants that count.
 
     Parameters
@@ -204,8 +211,12 @@ def reconciled(announcements: Announcements, table: pd.DataFrame, events: Table,
         From :func:`side_by_side`.
     events : Table
         The file they came from: its lines name the rows, and only what it has is taken over.
+    figures : Table or None
+        The file of the metrics, whose lines name their rows.
     settings : Settings
         Whose aliases the announcements answer to.
+    names : mapping of str to str
+        As in :func:`left_over`.
 
     Returns
     -------
@@ -215,7 +226,8 @@ def reconciled(announcements: Announcements, table: pd.DataFrame, events: Table,
     Raises
     ------
     InputError
-        If two announcements end up on one day zero, or an estimate later than its announcement.
+        If two announcements end up on one day zero, or an estimate later than its announcement; each row says
+        which file put what where.
     """
     before = announcements.frame
     after = before.drop(columns=["announced_on", "precision", "status", "detail"])
@@ -227,16 +239,73 @@ def reconciled(announcements: Announcements, table: pd.DataFrame, events: Table,
     after.loc[changed.index, "announced_at_precision"] = changed["precision"]
     after.loc[changed.index, "session"] = changed["session"]
     after = _explained(after, table)
-    metrics = announcements.metrics
-    if metrics is not None:
-        instants = after["announced_at"].set_axis(before["event_id"])
-        moved = metrics["event_id"].map(instants)
-        metrics = metrics.assign(announced_at=moved.where(metrics["event_id"].notna(), _texts(metrics)))
-        metrics = metrics.drop(columns=["event_id", "announced_on"])
     after.index = events.frame.index
-    return checked(
-        events.name, [], lambda: Announcements.from_frame(after, metrics=metrics, aliases=settings.ticker_aliases)
-    )
+    aliases, moves = settings.ticker_aliases, _moves(before, changed, events.name, names)
+    try:
+        built = checked(events.name, [], lambda: Announcements.from_frame(after, aliases=aliases))
+    except InputError as error:
+        raise _with_moves(error, _concerned(table, moves, events.frame.index)) from error
+    metrics = announcements.metrics
+    if metrics is None or figures is None:
+        return built
+    owners = pd.Series(before.index, index=before["event_id"])
+    owner = metrics["event_id"].map(owners).set_axis(figures.frame.index)
+    metrics = metrics.set_axis(figures.frame.index)
+    moved = owner.map(after["announced_at"].set_axis(before.index)[changed.index])
+    metrics = metrics.assign(announced_at=moved.astype(object).where(moved.notna(), _texts(metrics)))
+    metrics = metrics.drop(columns=["event_id", "announced_on"])
+    try:
+        return checked(figures.name, [], lambda: Announcements.from_frame(after, metrics=metrics, aliases=aliases))
+    except InputError as error:
+        said = {
+            line: [f"{moves[row][0]} its announcement {moves[row][1]}"] for line, row in owner.items() if row in moves
+        }
+        raise _with_moves(error, lambda line, column: said.get(line, [])) from error
+
+
+def _moves(
+    before: pd.DataFrame, changed: pd.DataFrame, own: str, names: Mapping[str, str]
+) -> dict[Any, tuple[str, str]]:
+    """Which file put each announcement at another instant, and where: two halves of a sentence, by row."""
+    found = {}
+    for row, now in changed.iterrows():
+        file = names.get("wire" if now["announced_at_source"] == WIRE else "filings", own)
+        found[row] = (f"{file} puts", f"at {_when(now)}, {own} at {_when(before.loc[row])}")
+    return found
+
+
+def _when(row: pd.Series) -> str:
+    if pd.notna(row["announced_at"]):
+        return f"{row['announced_at'].tz_convert(NEW_YORK):%Y-%m-%d %H:%M:%S} New York"
+    session = f" {row['session']}" if isinstance(row["session"], str) else ""
+    return f"{row['announced_on']:%Y-%m-%d}{session}"
+
+
+def _concerned(
+    table: pd.DataFrame, moves: Mapping[Any, tuple[str, str]], lines: pd.Index
+) -> Callable[[Any, str], list[str]]:
+    """What was done to the announcement of a line and, where it is one too many, to those on its day zero."""
+    zeros = pd.Series(day_zeros(table, new_york()), index=table.index, dtype="datetime64[ns]")
+
+    def said(line: Any, column: str) -> list[str]:
+        row = lines.get_loc(line)
+        rows = [row]
+        if column == "ticker" and row in table.index:
+            same = (table["ticker"] == table.at[row, "ticker"]) & (zeros == zeros[row])
+            rows += [other for other in table.index[same] if other != row]
+        places = {other: "it" if other == row else f"row {lines[other]}" for other in rows if other in moves}
+        return [f"{moves[other][0]} {place} {moves[other][1]}" for other, place in places.items()]
+
+    return said
+
+
+def _with_moves(error: InputError, said: Callable[[Any, str], list[str]]) -> InputError:
+    """The error with what was done to the instants of its rows."""
+    problems = [
+        "; ".join([problem, *said(line, column)]) for line, column, _, problem in error.rows.itertuples(index=False)
+    ]
+    rows = error.rows.assign(problem=pd.Series(problems, index=error.rows.index, dtype=object))
+    return type(error)(error.problem, rows=rows, value=error.value, allowed=error.allowed, remedy=error.remedy)
 
 
 def _explained(frame: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:

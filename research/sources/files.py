@@ -311,9 +311,17 @@ class FilesSource:
         return self._table("events")
 
     @cached_property
+    def _metrics(self) -> Table | None:
+        return self._table("metrics") if "metrics" in self._files else None
+
+    @property
+    def _names(self) -> dict[str, str]:
+        """Names of the files."""
+        return {name: path.name for name, path in self._files.items()}
+
+    @cached_property
     def _given(self) -> Announcements:
-        metrics = self._table("metrics") if "metrics" in self._files else None
-        return _frames.announcements(self._events, metrics, self._settings)
+        return _frames.announcements(self._events, self._metrics, self._settings)
 
     @cached_property
     def _side_by_side(self) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -323,11 +331,11 @@ class FilesSource:
         for name, read in (("wire", _own_instants.wire_times), ("filings", _own_instants.filings)):
             if name in self._files:
                 own[name] = read(self._table(name), self._settings, known)
-        names = {name: self._files[name].name for name, table in own.items() if table is not None}
-        left = _own_instants.left_over(self._given, own["wire"], own["filings"], names)
+        left = _own_instants.left_over(self._given, own["wire"], own["filings"], self._names)
         if len(left):
+            files = " and ".join(self._names[name] for name in own if name in self._names)
             warnings.warn(
-                f"{self.name}: {len(left)} {'row' if len(left) == 1 else 'rows'} of {' and '.join(names.values())} "
+                f"{self.name}: {len(left)} {'row' if len(left) == 1 else 'rows'} of {files} "
                 "without an earnings announcement in the events file; .reconciliation() lists them as unmatched",
                 ResearchWarning,
                 stacklevel=4,
@@ -340,7 +348,9 @@ class FilesSource:
         if not {"wire", "filings"} & set(self._files):
             return self._given
         events = our_names(self._events, "events", self._settings)
-        return _own_instants.reconciled(self._given, self._side_by_side[0], events, self._settings)
+        return _own_instants.reconciled(
+            self._given, self._side_by_side[0], events, self._metrics, self._settings, self._names
+        )
 
     @cached_property
     def _price_rows(self) -> tuple[pd.DataFrame, pd.DataFrame | None]:

@@ -90,7 +90,7 @@ def reconcile(
     begin, end = _spans(table, calendar)
     filings = _matched(begin, end, acceptances)
     releases = _matched(begin, end, None if wire is None else wire.assign(public_at=wire["announced_at"]))
-    zeros = _day_zeros(table, calendar)
+    zeros = day_zeros(table, calendar)
     rows = []
     for place, row in enumerate(table.to_dict("records")):
         filing = filings.get(place)
@@ -164,7 +164,8 @@ def _matched(begin: pd.DatetimeIndex, end: pd.DatetimeIndex, filings: pd.DataFra
     return found
 
 
-def _day_zeros(table: pd.DataFrame, calendar: TradingCalendar) -> list[Any]:
+def day_zeros(table: pd.DataFrame, calendar: TradingCalendar) -> list[Any]:
+    """Day zero of each row, NaT where there is neither an instant nor a session."""
     zeros: list[Any] = [pd.NaT] * len(table)
     timed = table["announced_at"].notna().to_numpy()
     flagged = ~timed & table["session"].notna().to_numpy()
