@@ -577,6 +577,19 @@ def test_bars_whose_name_says_nothing_are_named(folder, name):
         FilesSource(folder({f"intraday/{name}": "ts,close\n"}, prices=wide_prices()))
 
 
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_saved_yfinance_bars_load(folder, suffix):
+    """What ``Ticker("ACME").history(interval="1m", prepost=True)`` looks like once it is saved."""
+    starts = pd.date_range("2024-03-05 15:58", periods=5, freq="min", tz="America/New_York", name="Datetime")
+    history = pd.DataFrame({"Open": 10.0, "High": 12.0, "Low": 9.0, "Close": 11.0, "Volume": 100}, index=starts)
+    history = history.assign(**{"Dividends": 0.0, "Stock Splits": 0.0})
+    saved = history.to_csv() if suffix == "csv" else history.reset_index()
+    source = FilesSource(folder({f"intraday/ACME_2024-03-05.{suffix}": saved}, prices=wide_prices()))
+    frame = source.intraday("ACME", "2024-03-05").frame
+    assert list(frame.index) == list(starts.tz_convert("UTC"))
+    assert frame["close"].tolist() == [11.0] * 5
+
+
 # --- what is refused --------------------------------------------------------------------
 
 
