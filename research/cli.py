@@ -13,7 +13,9 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Iterable, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn
@@ -135,7 +137,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.excepthook = _in_one_line
     logging.getLogger("papermill").addHandler(logging.NullHandler())  # its findings reach us as errors
     try:
-        return _COMMANDS[options.command](options)
+        with _warnings_in_one_line(options.debug):
+            return _COMMANDS[options.command](options)
     except KeyboardInterrupt:
         rerunning = options.command == "rerun"
         _tell("interrupted; " + ("what was published stays" if rerunning else "nothing was published"))
@@ -160,6 +163,23 @@ def _in_one_line(kind: type[BaseException], error: BaseException, trace: Traceba
     """Report what nobody foresaw without a traceback."""
     text = " ".join(str(error).split())
     _tell(f"unexpected {kind.__name__}: {text} (a fault of the program; --debug shows where)")
+
+
+@contextmanager
+def _warnings_in_one_line(debug: bool) -> Iterator[None]:
+    """Tell each warning once, without the place in the program; with ``debug`` as Python does."""
+    told: set[str] = set()
+
+    def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+        text = " ".join(str(message).split())
+        if text not in told:
+            told.add(text)
+            _tell(f"warning: {text}")
+
+    with warnings.catch_warnings():
+        if not debug:
+            warnings.showwarning = show
+        yield
 
 
 def _tell(line: str) -> None:

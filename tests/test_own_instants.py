@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
+from research.cli import main
 from research.errors import InputError, NotFoundError, ResearchWarning
 from research.reporting.background import provenance
 from research.sources._own_instants import filings
@@ -375,3 +376,14 @@ def test_the_wire_of_other_news_does_not_time_the_earnings(folder):
     source = FilesSource(folder(events=events, wire="ticker,announced_at\nACME,2024-05-01T16:05-04:00\n"))
     assert source.reconciliation()["announced_at"].tolist() == [pd.Timestamp("2024-05-01T20:05Z")]
     assert FilesSource(folder(events=events)).reconciliation()["agreement"].tolist() == ["alone"]
+
+
+def test_the_command_tells_a_warning_once_and_in_one_line(folder, capsys):
+    path = folder(filings=FILINGS + "ACME,2024-07-01T18:01:00-04:00,\n")
+    assert main(["report", "ACME", "2024-09-09", "--source", f"files:{path}"]) == 1
+    out, err = capsys.readouterr()
+    first, second = err.splitlines()
+    assert first.startswith("earnings-study: warning: files:")
+    assert "1 row of filings.csv without an earnings announcement" in first
+    assert "2024-09-09" in second
+    assert out == ""
