@@ -199,6 +199,30 @@ def test_short_pairs_are_those_whose_windows_of_unequal_length_overlap():
     assert (found.value, found.n_pairs, found.n_short) == (0, 10, expected)
 
 
+def test_windows_share_their_pairs_whoever_is_in_each_of_them():
+    rng = np.random.default_rng(5)
+    rows = rng.normal(size=(30, 90))
+    rows[rng.random(rows.shape) < 0.1] = np.nan
+    day = rng.integers(0, 8, 30)
+    members = rng.random((3, 30)) < 0.7
+    members[2] = False
+    members[2, 3] = True
+    lengths = [1, 6, 4]
+    found = correlation.overlaps(lambda part: rows[part], day, lengths, members)
+    assert np.isnan(found[2].value)
+    for one, length, mask in zip(found[:2], lengths, members, strict=False):
+        total, inside = 0.0, np.flatnonzero(mask)
+        for i, j in itertools.combinations(inside, 2):
+            shift = day[j] - day[i]
+            first = rows[i, max(shift, 0) : 90 + min(shift, 0)]
+            second = rows[j, max(-shift, 0) : 90 + min(-shift, 0)]
+            both = np.isfinite(first) & np.isfinite(second)
+            total += np.corrcoef(first[both], second[both])[0, 1] * max(0, length - abs(shift)) / length
+        pairs = len(inside) * (len(inside) - 1) // 2
+        assert (one.n_pairs, one.n_short) == (pairs, 0)
+        np.testing.assert_allclose(one.value, total / pairs, rtol=1e-12)
+
+
 def test_skewness_adjusted(case):
     s, t = case
     ratio = s.car.mean() / s.car.std(ddof=1)

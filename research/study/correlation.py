@@ -13,7 +13,7 @@ sorted by day zero, and a block of them is multiplied with all later ones in rea
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,19 +71,46 @@ def overlap(read: Reader, day: NDArray[np.int64], window_length: int | NDArray[n
         ``L``, sessions of the test window; one an event where windows end on different relative
         days. All begin on the same one.
     """
-    n = len(day)
-    if n < 2:
-        return MeanCorrelation(np.nan, 0, 0)
-    lengths = np.broadcast_to(np.asarray(window_length, dtype=np.int64), (n,))
+    return overlaps(read, day, [window_length], np.ones((1, len(day)), dtype=bool))[0]
 
-    def weight(left: NDArray[np.intp], right: NDArray[np.intp]) -> Floats:
-        i, j = left[:, None], right[None, :]
-        common = np.minimum(day[i] + lengths[i], day[j] + lengths[j]) - np.maximum(day[i], day[j])
-        return np.asarray(np.maximum(0, common) / np.sqrt(lengths[i] * lengths[j]))
 
-    total, _, short = _sum_over_pairs(read, day, int(lengths.max()) - 1, weight)
-    pairs = n * (n - 1) // 2
-    return MeanCorrelation(total / pairs, pairs, short)
+def overlaps(
+    read: Reader,
+    day: NDArray[np.int64],
+    window_lengths: Sequence[int | NDArray[np.int64]],
+    members: NDArray[np.bool_],
+) -> list[MeanCorrelation]:
+    """:func:`overlap` of several windows at once: the correlations, which take the time, are the same for all.
+
+    Parameters
+    ----------
+    read, day
+        As there.
+    window_lengths : sequence of int or ndarray
+        One a window.
+    members : ndarray of bool, shape (n_windows, n_events)
+        Events that count in each window.
+    """
+    longest = max((int(np.max(length)) for length in window_lengths), default=1)
+
+    def weights(left: NDArray[np.intp], right: NDArray[np.intp]) -> Iterator[Floats]:
+        apart = np.abs(day[right][None, :] - day[left][:, None])
+        for length, mask in zip(window_lengths, members, strict=True):
+            if isinstance(length, np.ndarray):
+                common = np.minimum.outer(day[left] + length[left], day[right] + length[right])
+                common -= np.maximum.outer(day[left], day[right])
+                weight = np.maximum(0, common) / np.sqrt(np.multiply.outer(length[left], length[right]))
+            else:
+                weight = np.maximum(0, length - apart) / length
+            yield weight if mask.all() else weight * np.logical_and.outer(mask[left], mask[right])
+
+    found = _sums_over_pairs(read, day, longest - 1, weights, len(members))
+    out = []
+    for (total, _, short), mask in zip(found, members, strict=True):
+        n = int(mask.sum())
+        pairs = n * (n - 1) // 2
+        out.append(MeanCorrelation(total / pairs if pairs else np.nan, pairs, short))
+    return out
 
 
 def calendar(read: Reader, day: NDArray[np.int64], n_days: int) -> MeanCorrelation:
@@ -97,7 +124,7 @@ def calendar(read: Reader, day: NDArray[np.int64], n_days: int) -> MeanCorrelati
     n = len(day)
     if n < 2:
         return MeanCorrelation(np.nan, 0, 0)
-    total, counted, _ = _sum_over_pairs(read, day, n_days - MIN_COMMON_DAYS, _alike)
+    total, counted, _ = _sums_over_pairs(read, day, n_days - MIN_COMMON_DAYS, _alike)[0]
     return MeanCorrelation(total / counted if counted else np.nan, counted, n * (n - 1) // 2 - counted)
 
 
@@ -106,34 +133,34 @@ def event_time(read: Reader, n: int) -> MeanCorrelation:
     if n < 2:
         return MeanCorrelation(np.nan, 0, 0)
     # One date for all: the columns of the residual matrices are the relative days.
-    total, counted, short = _sum_over_pairs(read, np.zeros(n, dtype=np.int64), 0, _alike)
+    total, counted, short = _sums_over_pairs(read, np.zeros(n, dtype=np.int64), 0, _alike)[0]
     return MeanCorrelation(total / counted if counted else np.nan, counted, short)
 
 
-def _alike(left: NDArray[np.intp], right: NDArray[np.intp]) -> Floats:
+def _alike(left: NDArray[np.intp], right: NDArray[np.intp]) -> Iterator[Floats]:
     """The same weight for every pair."""
-    return np.ones((len(left), len(right)))
+    yield np.ones((len(left), len(right)))
 
 
-def _sum_over_pairs(
+def _sums_over_pairs(
     read: Reader,
     day: NDArray[np.int64],
     reach: int,
-    weight: Callable[[NDArray[np.intp], NDArray[np.intp]], Floats],
-) -> tuple[float, int, int]:
-    """Sum of weight times correlation over pairs at most ``reach`` sessions apart with a weight.
+    weights: Callable[[NDArray[np.intp], NDArray[np.intp]], Iterator[Floats]],
+    n_weights: int = 1,
+) -> list[tuple[float, int, int]]:
+    """Sums of weight times correlation over pairs at most ``reach`` sessions apart that have a weight.
 
-    ``weight`` takes the positions of some events and of others and gives a matrix.
+    ``weights`` takes the positions of some events and of others and gives ``n_weights`` matrices.
 
     Returns
     -------
-    total : float
-    counted, short : int
-        Pairs with and without enough common days.
+    list of (total, counted, short), one a weight
+        ``counted`` and ``short`` are the pairs with and without enough common days.
     """
     order = np.argsort(day, kind="stable")
     days = day[order]
-    total, counted, short = 0.0, 0, 0
+    totals, counts, shorts = [0.0] * n_weights, [0] * n_weights, [0] * n_weights
     for start in range(0, len(order), _BLOCK):
         stop = min(start + _BLOCK, len(order))
         last = int(np.searchsorted(days, days[stop - 1] + reach, side="right"))
@@ -142,15 +169,17 @@ def _sum_over_pairs(
             end = min(first + 4 * _BLOCK, last)
             right = left if (first, end) == (start, stop) else read(order[first:end])
             rho, common = _correlations(left, days[start:stop], right, days[first:end])
-            apart = days[None, first:end] - days[start:stop, None]
-            later = np.arange(first, end)[None, :] > np.arange(start, stop)[:, None]
-            weights = weight(order[start:stop], order[first:end])
-            pair = later & (np.abs(apart) <= reach) & (weights > 0)
-            enough = pair & (common >= MIN_COMMON_DAYS) & np.isfinite(rho)
-            total += float((rho * weights)[enough].sum())
-            counted += int(enough.sum())
-            short += int(pair.sum()) - int(enough.sum())
-    return total, counted, short
+            usable = (common >= MIN_COMMON_DAYS) & np.isfinite(rho)
+            rho[~usable] = 0.0
+            near = np.abs(days[None, first:end] - days[start:stop, None]) <= reach
+            near &= np.arange(first, end)[None, :] > np.arange(start, stop)[:, None]
+            for k, weight in enumerate(weights(order[start:stop], order[first:end])):
+                pair = near & (weight > 0)
+                counted = int(np.count_nonzero(pair & usable))
+                totals[k] += float((rho * weight)[pair].sum())
+                counts[k] += counted
+                shorts[k] += int(np.count_nonzero(pair)) - counted
+    return list(zip(totals, counts, shorts, strict=True))
 
 
 def _correlations(

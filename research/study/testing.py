@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -119,7 +119,12 @@ def _samples(
         arrays = results.event_arrays(rows)
         sums = [*ranks.day_sums(_reader(results, rows), arrays, masks, _spread_one(scars, masks), needs)]
     samples = {}
-    for (window, (car, se)), mask, scar, total in zip(values.items(), masks, scars, sums, strict=True):
+    usable = masks & np.isfinite(scars)
+    # One pass over the pairs serves every window; it is made when a test asks.
+    lengths = [end - start + 1 for start, end in values]
+    day = results.grid_day[rows]
+    overlaps = cache(lambda: correlation.overlaps(_reader(results, rows), day, lengths, usable))
+    for k, ((window, (car, se)), mask, scar, total) in enumerate(zip(values.items(), masks, scars, sums, strict=True)):
         kept = rows[mask]
         length = window[1] - window[0] + 1
         samples[window] = WindowSample(
@@ -133,7 +138,7 @@ def _samples(
             columns=results.window_columns(window),
             n_estimation=results.settings.estimation[1] - results.settings.estimation[0] + 1,
             sums=total,
-            correlations=_correlations(results, kept[np.isfinite(scar[mask])], length),
+            correlations={"overlap": partial(_one, overlaps, k), **_correlations(results, rows[usable[k]])},
             seed=seed,
             draws=draws,
         )
@@ -157,15 +162,16 @@ def _reader(results: EventStudyResults, rows: NDArray[np.intp]) -> Callable[[sli
     return lambda part: results.read_residuals(rows[part])
 
 
-def _correlations(
-    results: EventStudyResults, rows: NDArray[np.intp], length: int
-) -> dict[str, Callable[[], MeanCorrelation]]:
-    """The three mean correlations, computed when a test asks, at most once."""
+def _one(found: Callable[[], list[MeanCorrelation]], k: int) -> MeanCorrelation:
+    return found()[k]
+
+
+def _correlations(results: EventStudyResults, rows: NDArray[np.intp]) -> dict[str, Callable[[], MeanCorrelation]]:
+    """The two further mean correlations, computed when a test asks, at most once."""
     day = results.grid_day[rows]
     n_days = results.settings.estimation[1] - results.settings.estimation[0] + 1
     read = _reader(results, rows)
     return {
-        "overlap": cache(lambda: correlation.overlap(read, day, length)),
         "calendar": cache(lambda: correlation.calendar(read, day, n_days)),
         "event": cache(lambda: correlation.event_time(read, len(rows))),
     }
