@@ -69,7 +69,7 @@ def main() -> None:
             plain += seconds([sys.executable, "-P", "-m", "nbconvert", "--to", "html", "out.ipynb"], **settings)
     n, each = len(chosen), plain / options.plain
     workers = default_workers()
-    print("## Scheduled reruns\n")
+    print("## Reruns\n")
     print(f"{n} announcements of the sample, {workers} processors ({platform.machine()}), wall clock.\n")
     print("| what | seconds | a report |")
     print("|---|---:|---:|")
