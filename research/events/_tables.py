@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from research.errors import CalendarRangeError, InputError, in_words, nearest, offences
+from research.errors import CalendarRangeError, InputError, in_words, nearest, offences, unreadable
 
 # Names under which other people's tables hold the required columns.
 _SYNONYMS = {
@@ -222,7 +222,7 @@ def _decoded(path: Any) -> str:
     try:
         raw = Path(path).read_bytes()
     except OSError as error:
-        raise InputError(f"the file cannot be read: {error.strerror}", parameter="path", value=str(path)) from error
+        raise InputError(f"the file cannot be read: {unreadable(error)}", parameter="path", value=str(path)) from error
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:

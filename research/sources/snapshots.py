@@ -224,7 +224,7 @@ class SnapshotStore:
             if error.errno in (errno.EEXIST, errno.ENOTEMPTY):  # the same content, landed in the same microsecond
                 return
             raise unwritable(error) from error
-        except BaseException:
+        except BaseException:  # an interrupt or a fault: no half folder stays, and the error goes on as it is
             shutil.rmtree(scratch, ignore_errors=True)
             raise
 
